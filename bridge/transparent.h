@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* transparent - one broker connection per session, and one of the gateway's own
+ *
+ * Carries out the requests of bridge.h. The gateway's own connection opens by itself, publishes the
+ * status topic and tells whether the broker can be reached: while it cannot, OPEN and PUBLISH are
+ * refused at once and the sessions' connections wait until it can.
+ */
+#ifndef BRIDGE_TRANSPARENT_H
+#define BRIDGE_TRANSPARENT_H
+
+#include <uv.h>
+
+#include "bridge/bridge.h"
+#include "config/config.h"
+
+/* What an operator should know about the broker side. `text` is valid until the call returns. */
+enum bridge_severity { BRIDGE_ERROR, BRIDGE_WARNING, BRIDGE_INFO, BRIDGE_DEBUG };
+
+struct bridge_sink {
+    void *self;
+    void (*event)(void *self, const struct bridge_event *event);
+    void (*notice)(void *self, enum bridge_severity severity, const char *text);
+};
+
+#define BRIDGE_COUNTERS(X)                                                                         \
+    X(connects, "broker connections opened")                                                       \
+    X(connect_failures, "attempts to open a broker connection that failed")                        \
+    X(losses, "broker connections lost")                                                           \
+    X(ack_timeouts, "broker connections renewed because acknowledgements stayed out")              \
+    X(published, "messages handed to the broker")                                                  \
+    X(acknowledged, "QoS 1 and 2 messages the broker acknowledged")                                \
+    X(refused, "messages and subscriptions the broker refused")                                    \
+    X(replayed, "messages published again after a connection was lost")                            \
+    X(window_full, "publishes turned away because max_inflight were under way")                    \
+    X(away, "requests turned away because the broker was away")                                    \
+    X(dropped_qos0, "QoS 0 messages dropped because the broker was away or slow")                  \
+    X(messages, "messages received from the broker")                                               \
+    X(redeliveries, "messages received again after a reconnect, dropped")
+
+struct bridge_counters {
+#define X(name, help) uint64_t name;
+    BRIDGE_COUNTERS(X)
+#undef X
+};
+
+struct bridge;
+
+/* NULL only when memory is short. The config must outlive the bridge. Events may come from within
+ * bridge_request. */
+struct bridge *bridge_new(uv_loop_t *loop, const struct config *config, struct bridge_sink sink);
+
+/* False: not taken, and no event will follow; the broker is away or the session's window full.
+ * A CLOSE is always taken. */
+bool bridge_request(struct bridge *bridge, const struct bridge_request *request);
+
+/* The barrier: everything queued for the broker since the last flush is written now, connections
+ * that failed are renewed, and nothing is written at any other time. */
+void bridge_flush(struct bridge *bridge);
+
+/* Says "offline", closes every connection politely, and calls `done` when all have closed or
+ * `within_ms` has passed. Only bridge_flush and bridge_free may follow. */
+void bridge_stop(struct bridge *bridge, uint32_t within_ms, void (*done)(void *self), void *self);
+void bridge_free(struct bridge *bridge);
+
+bool bridge_broker_up(const struct bridge *bridge);
+const struct bridge_counters *bridge_counters(const struct bridge *bridge);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* core - the gateway without the world around it
+ *
+ * Datagrams and broker events go in through the doors below, with the time as an argument; what the
+ * core wants done leaves through the sink, within the same call. It opens no socket, reads no
+ * clock, writes no log and holds no global: a day of keep-alives runs in milliseconds.
+ *
+ * Every session, topic id, queued message and table it keeps is bounded by the configuration. What
+ * it does not answer or keep increments a counter of counters.def.
+ */
+#ifndef GATEWAY_CORE_CORE_H
+#define GATEWAY_CORE_CORE_H
+
+#include "bridge/bridge.h"
+#include "config/config.h"
+#include "sn/peer.h"
+
+typedef uint64_t msec_t; /* monotonic milliseconds */
+
+#define NEVER UINT64_MAX /* no deadline pending */
+
+enum counter {
+#define COUNTER(name, help) COUNT_##name,
+#include "gateway/core/counters.def"
+#undef COUNTER
+    COUNTERS
+};
+
+/* What happened to a client, for logs. X(name, words) */
+#define NOTICES(X)                                                                                 \
+    X(CONNECTED, "connected")                                                                      \
+    X(REFUSED, "connect refused")                                                                  \
+    X(DISCONNECTED, "disconnected")                                                                \
+    X(ASLEEP, "asleep")                                                                            \
+    X(AWAKE, "awake")                                                                              \
+    X(LOST, "lost")                                                                                \
+    X(TAKEN_OVER, "taken over by a new address")                                                   \
+    X(MOVED, "woke at a new address")                                                              \
+    X(EVICTED, "forgotten to make room")                                                           \
+    X(UNREACHABLE, "does not answer")                                                              \
+    X(QUEUE_DROP, "queue full, message dropped")                                                   \
+    X(ENDED_BY_BROKER, "connection ended by the broker")
+
+enum notice_type {
+#define X(name, words) NOTICE_##name,
+    NOTICES(X)
+#undef X
+};
+
+struct notice {
+    enum notice_type type;
+    struct sn_bytes client_id;
+    const struct sn_peer *peer; /* NULL when the client has no address now */
+    unsigned detail;            /* REFUSED: the return code; ASLEEP, CONNECTED: seconds */
+};
+
+/* Where the core's effects go. None of these may call back into the core, except that `request` may
+ * report events of the very request through core_bridge_event. */
+struct core_sink {
+    void *self;
+    void (*send)(void *self, const struct sn_peer *to, struct sn_bytes wire);
+    void (*broadcast)(void *self, uint8_t link, uint8_t radius, struct sn_bytes wire);
+    bool (*request)(void *self, const struct bridge_request *request);
+    void (*notice)(void *self, const struct notice *notice);
+};
+
+#define ALL_LINKS 0xFF
+
+struct core;
+
+/* `seed`: 16 random octets that key the hash tables; tests pass a fixed one. NULL when memory is
+ * short. The config must outlive the core and may be replaced by core_configure. */
+struct core *core_new(const struct config *config, const struct core_sink *sink,
+                      const uint8_t seed[16]);
+void core_free(struct core *core);
+
+/* Takes over a reloaded configuration: limits, timers and predefined topics hold from now on. */
+void core_configure(struct core *core, const struct config *config);
+
+/* The longest datagram, envelope included, that this link carries. Before: SN_PACKET_MAX. */
+void core_link(struct core *core, uint8_t link, size_t max_packet);
+
+void core_datagram(struct core *core, msec_t now, const struct sn_peer *from, struct sn_bytes wire);
+void core_bridge_event(struct core *core, msec_t now, const struct bridge_event *event);
+void core_expire(struct core *core, msec_t now);
+msec_t core_deadline(const struct core *core); /* NEVER when nothing is pending */
+
+/* Tells every reachable client DISCONNECT, so that it looks for another gateway (6.12). The last
+ * thing before core_free. */
+void core_stop(struct core *core, msec_t now);
+
+const uint64_t *core_counters(const struct core *core); /* COUNTERS of them */
+
+/* One client as an operator wants to see it. Views live until the next call of any door. */
+struct session_view {
+    struct sn_bytes client_id;
+    const char *state;
+    const struct sn_peer *peer; /* NULL: none */
+    msec_t last_heard;
+    unsigned keep_alive, topics, subscriptions, queued;
+    size_t queued_octets;
+    bool upstream;
+};
+
+void core_each_session(const struct core *core,
+                       void (*each)(void *self, const struct session_view *), void *self);
+
+/* For tests: checks every table, queue and heap against each other, and aborts when one is wrong.
+ */
+void core_audit(const struct core *core);
+
+#endif
