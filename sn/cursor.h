@@ -75,7 +75,7 @@ static inline uint8_t sn_read_u8(struct sn_reader *r)
 static inline uint16_t sn_read_u16(struct sn_reader *r)
 {
     struct sn_bytes b = sn_read(r, 2);
-    return b.len == 2 ? (uint16_t)(b.data[0] << 8 | b.data[1]) : 0;
+    return (uint16_t)(b.len == 2 ? b.data[0] << 8 | b.data[1] : 0);
 }
 
 static inline struct sn_bytes sn_read_rest(struct sn_reader *r)

@@ -77,7 +77,7 @@ struct sn_packet {
 
 static inline uint8_t sn_qos(uint8_t flags)
 {
-    return (flags & SN_FLAG_QOS) >> 5;
+    return (uint8_t)((flags & SN_FLAG_QOS) >> 5);
 }
 
 static inline uint8_t sn_qos_flags(unsigned qos)
