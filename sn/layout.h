@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* layout - packets.def as a table, for the codec and the printer
  *
- * Private to this folder. One row per type says which fields follow the header and in which order; how a
- * field is read, written or shown is the business of decode.c, encode.c and print.c.
+ * Private to this folder. One row per type says which fields follow the header and in which order;
+ * how a field is read, written or shown is the business of decode.c, encode.c and print.c.
  */
 #ifndef SN_LAYOUT_H
 #define SN_LAYOUT_H

@@ -95,7 +95,9 @@ static inline enum sn_topic_type sn_topic_type(uint8_t flags)
 enum sn_error sn_decode(struct sn_packet *out, struct sn_bytes datagram, size_t *trailing);
 
 /* Writes the message in the shorter header form that fits. An empty view when `cap` is too small
- * or the type is unknown. The result lies in `into`. */
+ * or the type is unknown, or when no header can tell the length. The result lies in `into`;
+ * `p->body` may not. A field that may be missing is left out when it has nothing to say: a
+ * DISCONNECT with duration 0 and a WILLTOPIC with an empty body are bare headers. */
 struct sn_bytes sn_encode(const struct sn_packet *p, uint8_t *into, size_t cap);
 
 /* True when a client may send this type. Unknown types: false. */
