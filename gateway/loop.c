@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/loop.h"
+
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "gateway/log.h"
+#include "gateway/tell.h"
+#include "sn/link/udp.h"
+
+#define STOP_MS        5000
+#define TEARDOWN_MS    2000
+#define BARRIER_ROUNDS 4
+
+static void to_core(void *self, const struct sn_peer *from, struct sn_bytes wire)
+{
+    struct gateway *g = self;
+
+    tell_packet("in", from, wire);
+    if (!g->stopping)
+        core_datagram(g->core, uv_now(&g->uv), from, wire);
+}
+
+static void sink_send(void *self, const struct sn_peer *to, struct sn_bytes wire)
+{
+    struct gateway *g = self;
+
+    tell_packet("out", to, wire);
+    g->effects = true;
+    if (to->link < g->link_count)
+        link_send(g->links[to->link], to, wire);
+}
+
+static void sink_broadcast(void *self, uint8_t link, uint8_t radius, struct sn_bytes wire)
+{
+    struct gateway *g = self;
+
+    tell_packet("broadcast", NULL, wire);
+    g->effects = true;
+    for (size_t i = 0; i < g->link_count; i++) {
+        if (link == ALL_LINKS || link == i)
+            link_broadcast(g->links[i], radius, wire);
+    }
+}
+
+static bool sink_request(void *self, const struct bridge_request *request)
+{
+    struct gateway *g = self;
+
+    g->effects = true;
+    return bridge_request(g->bridge, request);
+}
+
+static void sink_notice(void *self, const struct notice *notice)
+{
+    (void)self;
+    tell_notice(notice);
+}
+
+static void from_bridge(void *self, const struct bridge_event *event)
+{
+    struct gateway *g = self;
+
+    if (!g->stopping)
+        core_bridge_event(g->core, uv_now(&g->uv), event);
+}
+
+static void bridge_notice(void *self, enum bridge_severity severity, const char *text)
+{
+    (void)self;
+    tell_bridge(severity, text);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    struct gateway *g = timer->data;
+
+    g->armed = NEVER;
+    if (!g->stopping)
+        core_expire(g->core, uv_now(&g->uv));
+}
+
+/* One timer for all the core's deadlines. A deadline that has passed fires in the next turn. */
+static void arm(struct gateway *g)
+{
+    msec_t due = g->stopping ? NEVER : core_deadline(g->core), now = uv_now(&g->uv);
+
+    if (g->effects) /* left over by a barrier that produced ever more: go on without waiting */
+        due = now;
+    if (due == g->armed)
+        return;
+    g->armed = due;
+    if (due == NEVER)
+        uv_timer_stop(&g->deadline);
+    else
+        uv_timer_start(&g->deadline, on_deadline, due > now ? due - now : 0, 0);
+}
+
+/* libuv calls this right before it waits: after its timers, and after all that the last wait
+ * brought. bridge_flush may find a connection broken and tell the core, whose answers then belong
+ * to this turn too; so go round until nothing new comes. */
+static void on_barrier(uv_prepare_t *handle)
+{
+    struct gateway *g = handle->data;
+
+    for (int round = 0; round < BARRIER_ROUNDS; round++) {
+        g->effects = false;
+        for (size_t i = 0; i < g->link_count; i++)
+            link_flush(g->links[i]);
+        bridge_flush(g->bridge);
+        if (!g->effects)
+            break;
+    }
+    arm(g);
+}
+
+static bool open_links(struct gateway *g, const struct config *config, char *error, size_t size)
+{
+    if (config->udp_count > LINKS_MAX) {
+        snprintf(error, size, "more than %d listeners; leave some [udp] sections out", LINKS_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < config->udp_count; i++) {
+        struct link *link = udp_open(&g->uv, (uint8_t)i, &config->udp[i],
+                                     (struct link_receiver){g, to_core}, error, size);
+        if (!link)
+            return false;
+        g->links[g->link_count++] = link;
+        core_link(g->core, (uint8_t)i, link->max_packet);
+        log_info("listening link=\"%s\"%s%s", link->name,
+                 *config->udp[i].multicast ? " group=" : "", config->udp[i].multicast);
+    }
+    return true;
+}
+
+static bool new_core(struct gateway *g, const struct config *config, char *error, size_t size)
+{
+    const struct core_sink sink = {.self = g,
+                                   .send = sink_send,
+                                   .broadcast = sink_broadcast,
+                                   .request = sink_request,
+                                   .notice = sink_notice};
+    uint8_t seed[16];
+
+    if (getrandom(seed, sizeof seed, 0) != (ssize_t)sizeof seed) {
+        snprintf(error, size, "the system gives no random numbers");
+        return false;
+    }
+    g->core = core_new(config, &sink, seed);
+    if (!g->core)
+        snprintf(error, size,
+                 "out of memory for %u clients; lower max_clients = ", config->gateway.max_clients);
+    return g->core != NULL;
+}
+
+bool loop_open(struct gateway *g, const struct config *config, char *error, size_t size)
+{
+    *g = (struct gateway){.armed = NEVER};
+    uv_loop_init(&g->uv);
+    uv_prepare_init(&g->uv, &g->barrier);
+    uv_timer_init(&g->uv, &g->deadline);
+    g->barrier.data = g->deadline.data = g;
+    if (!new_core(g, config, error, size) || !open_links(g, config, error, size))
+        return false;
+    g->bridge = bridge_new(&g->uv, config, (struct bridge_sink){g, from_bridge, bridge_notice});
+    if (!g->bridge) {
+        snprintf(error, size, "out of memory for the broker connections");
+        return false;
+    }
+    uv_prepare_start(&g->barrier, on_barrier);
+    return true;
+}
+
+void loop_run(struct gateway *g)
+{
+    uv_run(&g->uv, UV_RUN_DEFAULT);
+}
+
+static void on_bridge_stopped(void *self)
+{
+    struct gateway *g = self;
+
+    uv_stop(&g->uv);
+}
+
+void loop_stop(struct gateway *g)
+{
+    core_stop(g->core, uv_now(&g->uv));
+    g->stopping = true;
+    for (size_t i = 0; i < g->link_count; i++)
+        link_flush(g->links[i]);
+    bridge_stop(g->bridge, STOP_MS, on_bridge_stopped, g);
+}
+
+static void on_teardown_limit(uv_timer_t *timer)
+{
+    uv_stop(timer->loop);
+}
+
+/* Handles close in a last run of the loop. A name lookup on the worker pool cannot be called back
+ * and may hold it up, so there is a limit. */
+static void drain(struct gateway *g)
+{
+    uv_timer_start(&g->deadline, on_teardown_limit, TEARDOWN_MS, 0);
+    uv_unref((uv_handle_t *)&g->deadline);
+    uv_run(&g->uv, UV_RUN_DEFAULT);
+    uv_close((uv_handle_t *)&g->deadline, NULL);
+    uv_run(&g->uv, UV_RUN_NOWAIT);
+    if (uv_loop_close(&g->uv) != 0)
+        log_debug("left with work under way");
+}
+
+void loop_close(struct gateway *g)
+{
+    g->stopping = true;
+    uv_close((uv_handle_t *)&g->barrier, NULL);
+    for (size_t i = 0; i < g->link_count; i++)
+        link_close(g->links[i]);
+    if (g->bridge)
+        bridge_free(g->bridge);
+    drain(g);
+    if (g->core)
+        core_free(g->core);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/report.h"
+
+#include <inttypes.h>
+
+#include "gateway/log.h"
+#include "sn/link/udp.h"
+
+/* The operator has asked by a signal: neither the level nor a limit may hide the answer. */
+#define say(...) log_write(NULL, LEVEL_INFO, __VA_ARGS__)
+
+static void report_core(const struct core *core)
+{
+    static const char *const names[] = {
+#define COUNTER(name, help) #name,
+#include "gateway/core/counters.def"
+#undef COUNTER
+    };
+    const uint64_t *counters = core_counters(core);
+
+    for (size_t i = 0; i < COUNTERS; i++)
+        say("report counter=core.%s value=%" PRIu64, names[i], counters[i]);
+}
+
+static void report_bridge(const struct bridge *bridge)
+{
+    const struct bridge_counters *counters = bridge_counters(bridge);
+
+    say("report broker=%s", bridge_broker_up(bridge) ? "up" : "away");
+#define X(name, help) say("report counter=bridge.%s value=%" PRIu64, #name, counters->name);
+    BRIDGE_COUNTERS(X)
+#undef X
+}
+
+static void report_link(const struct link *link)
+{
+    const struct link_counters *counters = &link->counters;
+
+#define X(counter, help)                                                                           \
+    say("report counter=link.%s link=\"%s\" value=%" PRIu64, #counter, link->name,                 \
+        counters->counter);
+    LINK_COUNTERS(X)
+#undef X
+}
+
+struct session_report {
+    msec_t now;
+    size_t count;
+};
+
+static void report_session(void *self, const struct session_view *view)
+{
+    struct session_report *report = self;
+    char id[160], peer[UDP_PEER_TEXT_MAX] = "none";
+
+    if (view->peer)
+        udp_peer_text(view->peer, peer, sizeof peer);
+    say("report session client=%s state=%s peer=%s heard=%" PRIu64 "ms keep_alive=%us topics=%u "
+        "subscriptions=%u queued=%u octets=%zu upstream=%s",
+        log_text(view->client_id, id, sizeof id), view->state, peer, report->now - view->last_heard,
+        view->keep_alive, view->topics, view->subscriptions, view->queued, view->queued_octets,
+        view->upstream ? "yes" : "no");
+    report->count++;
+}
+
+void report_all(struct gateway *g)
+{
+    struct session_report report = {.now = uv_now(&g->uv)};
+
+    log_tell_suppressed();
+    report_core(g->core);
+    report_bridge(g->bridge);
+    for (size_t i = 0; i < g->link_count; i++)
+        report_link(g->links[i]);
+    core_each_session(g->core, report_session, &report);
+    say("report end sessions=%zu", report.count);
+}
