@@ -84,7 +84,7 @@ static void forget(struct log_site *site)
 }
 
 /* False when the site has used up its second. */
-static bool allowed(struct log_site *site, const char *format)
+static bool allowed(struct log_site *site, const char *format, va_list args)
 {
     uint64_t second = clock_now() / 1000 + 1; /* a zeroed site has not written yet */
 
@@ -97,7 +97,7 @@ static bool allowed(struct log_site *site, const char *format)
         return true;
     }
     if (site->suppressed++ == 0) {
-        site->event = format;
+        vsnprintf(site->event, sizeof site->event, format, args);
         site->next = untold;
         untold = site;
     }
@@ -109,7 +109,10 @@ void log_write(struct log_site *site, uint32_t level, const char *format, ...)
     char line[LOG_LINE_MAX + 1];
     va_list args;
 
-    if (site && !allowed(site, format))
+    va_start(args, format);
+    bool hidden = site && !allowed(site, format, args);
+    va_end(args);
+    if (hidden)
         return;
     va_start(args, format);
     size_t len = put_words(line, put_prefix(line, LOG_LINE_MAX, level), format, args);
@@ -127,9 +130,8 @@ void log_tell_suppressed(void)
 {
     while (untold) {
         struct log_site *site = untold;
-        int words = (int)strcspn(site->event, "=%"); /* the event's words, before its first key */
-        log_write(NULL, LEVEL_INFO, "lines suppressed=%u like=\"%.*s...\"",
-                  (unsigned)site->suppressed, words, site->event);
+        log_write(NULL, LEVEL_INFO, "lines suppressed=%u like=\"%s...\"",
+                  (unsigned)site->suppressed, site->event);
         forget(site);
     }
 }

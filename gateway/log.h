@@ -25,7 +25,7 @@ struct log_site {
     uint64_t second;
     uint32_t lines, suppressed;
     struct log_site *next; /* of those that have something suppressed to tell */
-    const char *event;     /* the format it was last suppressed with */
+    char event[40];        /* the beginning of the first line that was suppressed */
 };
 
 extern uint32_t log_level; /* LEVEL_...; log_set_level sets it */
