@@ -65,7 +65,8 @@ static void print_sample_option(const struct option *option, FILE *to)
 
 void config_print_sample(FILE *to)
 {
-    fputs("# The configuration of mqtt-sn-gateway, with every option at its default.\n"
+    fputs("# SPDX-License-Identifier: Apache-2.0\n"
+          "# The configuration of mqtt-sn-gateway, with every option at its default.\n"
           "# Take the # away in front of an option to change it. A comment begins with # at the\n"
           "# beginning of a line, or with a blank and ; behind a value. No quotes.\n"
           "# Try a changed file with: mqtt-sn-gateway --check -c FILE\n\n",
