@@ -87,7 +87,7 @@ msec_t core_deadline(const struct core *core); /* NEVER when nothing is pending 
 
 /* Tells every reachable client DISCONNECT, so that it looks for another gateway (6.12). The last
  * thing before core_free. */
-void core_stop(struct core *core, msec_t now);
+void core_stop(struct core *core);
 
 const uint64_t *core_counters(const struct core *core); /* COUNTERS of them */
 

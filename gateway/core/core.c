@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The doors: what comes in is sorted here and handed to the protocol engine. */
+#include "gateway/core/core.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "gateway/core/internal.h"
+#include "gateway/v12/engine.h"
+
+struct core *core_new(const struct config *config, const struct core_sink *sink,
+                      const uint8_t seed[16])
+{
+    struct core *core = calloc(1, sizeof *core);
+
+    if (!core)
+        return NULL;
+    core->config = config;
+    core->sink = *sink;
+    memcpy(&core->key, seed, sizeof core->key);
+    core->sessions.key = &core->key;
+    core->advertise.owner = OWNER_ADVERTISE;
+    for (size_t i = 0; i < 256; i++)
+        core->max_packet[i] = SN_PACKET_MAX;
+    if (!throttle_init(&core->throttle, config->gateway.max_unknown_senders) ||
+        !deadlines_reserve(&core->deadlines, 64)) {
+        core_free(core);
+        return NULL;
+    }
+    return core;
+}
+
+void core_free(struct core *core)
+{
+    if (!core)
+        return;
+    while (core->attempt_list)
+        attempt_free(core, core->attempt_list);
+    sessions_fini(&core->sessions);
+    deadlines_fini(&core->deadlines);
+    throttle_fini(&core->throttle);
+    free(core);
+}
+
+void core_configure(struct core *core, const struct config *config)
+{
+    core->config = config;
+}
+
+void core_link(struct core *core, uint8_t link, size_t max_packet)
+{
+    core->max_packet[link] = max_packet < SN_PACKET_MAX ? max_packet : SN_PACKET_MAX;
+}
+
+static void count_malformed(struct core *core, enum sn_error error)
+{
+    static const enum counter counters[] = {
+        [SN_E_SHORT] = COUNT_malformed_short,         [SN_E_LENGTH] = COUNT_malformed_length,
+        [SN_E_TYPE] = COUNT_malformed_type,           [SN_E_TRAILING] = COUNT_malformed_long,
+        [SN_E_FORWARDER] = COUNT_malformed_forwarder, [SN_E_NODE_ID] = COUNT_malformed_node_id,
+    };
+
+    count(core, counters[error]);
+}
+
+void core_datagram(struct core *core, msec_t now, const struct sn_peer *from, struct sn_bytes wire)
+{
+    struct sn_peer peer = *from;
+    struct sn_packet p;
+    size_t trailing = 0;
+    enum sn_error error = SN_OK;
+
+    count(core, COUNT_datagrams);
+    if (sn_is_forwarded(wire))
+        error = sn_unwrap(wire, &peer, &wire);
+    if (error == SN_OK)
+        error = sn_decode(&p, wire, &trailing);
+    if (error != SN_OK) {
+        count_malformed(core, error);
+        return;
+    }
+    if (trailing > 0)
+        count(core, COUNT_trailing_octets);
+    wire.len -= trailing;
+    v12_packet(core, now, &peer, &p, wire);
+}
+
+void core_bridge_event(struct core *core, msec_t now, const struct bridge_event *event)
+{
+    if (event->session.slot == GATEWAY_SELF.slot) {
+        if (event->type == BRIDGE_OPENED || event->type == BRIDGE_CLOSED)
+            discover_broker(core, now, event->type == BRIDGE_OPENED && event->result == BRIDGE_OK);
+        return;
+    }
+    struct session *s = session_of(&core->sessions, event->session);
+    if (!s) {
+        count(core,
+              event->type == BRIDGE_MESSAGE ? COUNT_messages_without_client : COUNT_late_answers);
+        return;
+    }
+    switch (event->type) {
+    case BRIDGE_OPENED: connect_opened(core, s, now, event); break;
+    case BRIDGE_CLOSED:
+        subscribe_forget_asked(s);
+        if (event->result == BRIDGE_REFUSED)
+            ended_by_broker(core, s, now);
+        else
+            s->upstream = UPSTREAM_AWAY;
+        break;
+    case BRIDGE_PUBLISHED: publish_answered(core, s, event); break;
+    case BRIDGE_SUBSCRIBED: subscribe_answered(core, s, now, event); break;
+    case BRIDGE_UNSUBSCRIBED: unsubscribe_answered(core, s, event); break;
+    case BRIDGE_MESSAGE: deliver_message(core, s, now, &event->message); break;
+    }
+}
+
+msec_t core_deadline(const struct core *core)
+{
+    const struct deadline *first = deadline_first(&core->deadlines);
+
+    return first ? first->due : NEVER;
+}
+
+static void expire_session(struct core *core, struct session *s, msec_t now)
+{
+    if (now >= session_lost_at(core, s)) {
+        client_lost(core, s, now);
+        return;
+    }
+    if (s->inflight.waits != IDLE && !s->stalled && now >= s->inflight.due)
+        deliver_overdue(core, s, now);
+    else
+        deliver_next(core, s, now); /* a pause that the client asked for may be over */
+    session_arm(core, s, now);
+}
+
+#define OWNER(type, d) ((struct type *)(void *)((char *)(d)-offsetof(struct type, deadline)))
+
+void core_expire(struct core *core, msec_t now)
+{
+    struct deadline *d;
+
+    /* Every handler arms its next deadline later than now, so this ends. */
+    while ((d = deadline_first(&core->deadlines)) && d->due <= now) {
+        deadline_clear(&core->deadlines, d);
+        switch (d->owner) {
+        case OWNER_SESSION: expire_session(core, OWNER(session, d), now); break;
+        case OWNER_ATTEMPT: connect_expire(core, OWNER(attempt, d)); break;
+        case OWNER_ADVERTISE: discover_advertise(core, now); break;
+        }
+    }
+}
+
+const uint64_t *core_counters(const struct core *core)
+{
+    return core->counters;
+}

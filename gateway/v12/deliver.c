@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages towards the device: MQTT-SN 1.2, 6.6, 6.10; sections 8.5, 8.8 and 8.12 of the digest.
+ *
+ * One REGISTER or PUBLISH waits for its answer at a time; everything else waits in the outbox, so
+ * that order is kept and the smallest client can follow. */
+#include "gateway/v12/engine.h"
+#include "sn/topic.h"
+
+static uint16_t next_msg_id(struct session *s)
+{
+    if (++s->last_msg_id == 0)
+        s->last_msg_id = 1;
+    return s->last_msg_id;
+}
+
+static void await(struct core *core, struct session *s, msec_t now, struct inflight what)
+{
+    what.since = now;
+    what.due = now + core->config->gateway.retry_interval_ms;
+    s->inflight = what;
+    session_arm(core, s, now);
+}
+
+void deliver_stop(struct session *s)
+{
+    s->inflight = (struct inflight){0};
+    s->stalled = false;
+}
+
+static void send_pubrel(struct core *core, const struct session *s, uint16_t msg_id)
+{
+    core_send(core, &s->peer, &(struct sn_packet){.type = SN_PUBREL, .msg_id = msg_id});
+}
+
+static bool send_register(struct core *core, const struct session *s, const struct topic *topic,
+                          uint16_t msg_id)
+{
+    struct sn_packet p = {
+        .type = SN_REGISTER,
+        .topic_id = topic->id,
+        .msg_id = msg_id,
+        .body = sn_bytes(topic->name, topic->len),
+    };
+
+    return core_send(core, &s->peer, &p);
+}
+
+static bool send_publish(struct core *core, const struct session *s, const struct topic_name *name,
+                         const struct bridge_message *m, uint16_t msg_id, bool dup)
+{
+    struct sn_packet p = {
+        .type = SN_PUBLISH,
+        .flags = (uint8_t)(sn_qos_flags(m->qos) | name->type | (m->retain ? SN_FLAG_RETAIN : 0) |
+                           (dup ? SN_FLAG_DUP : 0)),
+        .topic_id = name->id,
+        .msg_id = msg_id,
+        .body = m->payload,
+    };
+
+    return core_send(core, &s->peer, &p);
+}
+
+static struct bridge_message view(const struct message *m)
+{
+    return (struct bridge_message){message_topic(m), message_payload(m), m->qos, m->retain};
+}
+
+/* Tries to send the PUBLISH. False: it cannot be sent and has left the outbox. */
+static bool publish(struct core *core, struct session *s, struct message *m,
+                    const struct topic_name *name, msec_t now)
+{
+    struct bridge_message v = view(m);
+
+    if (m->qos > 0 && m->msg_id == 0)
+        m->msg_id = next_msg_id(s);
+    if (!send_publish(core, s, name, &v, m->msg_id, m->sent && m->qos > 0)) {
+        outbox_remove(&s->outbox, m);
+        return false;
+    }
+    if (!m->sent) {
+        count(core, COUNT_messages_out);
+        s->drained++;
+    }
+    m->sent = true;
+    if (m->qos == 0) {
+        outbox_remove(&s->outbox, m);
+        return true;
+    }
+    await(core, s, now,
+          (struct inflight){
+              .waits = m->qos == 1 ? AWAIT_PUBACK : AWAIT_PUBREC,
+              .msg_id = m->msg_id,
+              .topic_id = name->id,
+              .message = m,
+          });
+    return true;
+}
+
+static void announce(struct core *core, struct session *s, struct topic *topic, struct message *m,
+                     msec_t now)
+{
+    uint16_t msg_id = next_msg_id(s);
+
+    count(core, COUNT_registers_out);
+    if (!send_register(core, s, topic, msg_id)) {
+        topic->muted = true; /* its name does not fit the client's link, and never will (6.10) */
+        return;
+    }
+    await(core, s, now,
+          (struct inflight){
+              .waits = AWAIT_REGACK, .msg_id = msg_id, .topic_id = topic->id, .message = m});
+}
+
+/* Takes the message one step further: after this it is under way, gone, or (false) must wait for
+ * the end of a pause. */
+static bool advance(struct core *core, struct session *s, struct message *m, msec_t now)
+{
+    if (m->released) {
+        send_pubrel(core, s, m->msg_id);
+        await(core, s, now,
+              (struct inflight){.waits = AWAIT_PUBCOMP, .msg_id = m->msg_id, .message = m});
+        return true;
+    }
+    struct topic_name name = topic_towards(core, s, message_topic(m));
+    switch (name.way) {
+    case TOPIC_READY: publish(core, s, m, &name, now); return true;
+    case TOPIC_TO_REGISTER:
+        if (s->register_pause > now)
+            return false;
+        announce(core, s, name.topic, m, now);
+        return true;
+    case TOPIC_MUTED: count(core, COUNT_muted); break;
+    case TOPIC_NO_ID: count(core, COUNT_no_topic_id); break;
+    }
+    outbox_remove(&s->outbox, m);
+    return true;
+}
+
+static bool may_deliver(const struct core *core, const struct session *s, msec_t now)
+{
+    if (!s->reachable || s->publish_pause > now)
+        return false;
+    return s->state == ACTIVE ||
+           (s->state == AWAKE && s->drained < core->config->sleep.max_per_wake);
+}
+
+void deliver_next(struct core *core, struct session *s, msec_t now)
+{
+    struct message *m = s->outbox.head;
+
+    while (m && s->inflight.waits == IDLE && may_deliver(core, s, now)) {
+        /* A step may remove the message, never one behind it; and one that must wait stays. */
+        struct message *behind = m->next;
+        bool was_head = m == s->outbox.head;
+        if (advance(core, s, m, now))
+            m = was_head ? s->outbox.head : behind;
+        else
+            m = behind;
+    }
+    if (s->state == AWAKE && s->inflight.waits == IDLE)
+        fall_asleep(core, s, now);
+    else
+        session_arm(core, s, now);
+}
+
+void deliver_again(struct core *core, struct session *s, msec_t now)
+{
+    struct inflight *f = &s->inflight;
+    const struct topic *topic;
+
+    switch (f->waits) {
+    case IDLE: return;
+    case AWAIT_REGACK:
+        topic = registry_by_id(&s->topics, f->topic_id);
+        if (topic)
+            send_register(core, s, topic, f->msg_id);
+        break;
+    case AWAIT_PUBACK:
+    case AWAIT_PUBREC: {
+        struct bridge_message v = view(f->message);
+        struct topic_name name = topic_towards(core, s, v.topic);
+        send_publish(core, s, &name, &v, f->msg_id, true);
+        break;
+    }
+    case AWAIT_PUBCOMP: send_pubrel(core, s, f->msg_id); break;
+    }
+    count(core, COUNT_retries);
+    f->due = now + core->config->gateway.retry_interval_ms;
+    session_arm(core, s, now);
+}
+
+/* Some clients have no REGISTER handler at all (A50). One that was given the id earlier may know
+ * it; for any other the name is muted, so that the rest of its queue goes on. A client that was
+ * silent all the while is rather out of reach: it gets another chance first. */
+static bool register_gave_up(struct core *core, struct session *s, msec_t now)
+{
+    struct topic *topic = registry_by_id(&s->topics, s->inflight.topic_id);
+
+    count(core, COUNT_registers_unanswered);
+    if (!topic || (s->last_heard <= s->inflight.since && topic->unanswered++ == 0))
+        return false;
+    if (topic->given)
+        topic->known = true;
+    else
+        topic->muted = true;
+    deliver_stop(s);
+    deliver_next(core, s, now);
+    return true;
+}
+
+void deliver_overdue(struct core *core, struct session *s, msec_t now)
+{
+    if (s->inflight.tries++ < core->config->gateway.retry_count) {
+        deliver_again(core, s, now);
+        return;
+    }
+    if (s->inflight.waits == AWAIT_REGACK && register_gave_up(core, s, now))
+        return;
+    count(core, COUNT_unanswered);
+    if (s->state == AWAKE) { /* its radio is off again: the messages wait for the next wake */
+        deliver_stop(s);
+        s->last_heard = now;
+        session_enter(core, s, ASLEEP, now);
+        return;
+    }
+    s->stalled = true; /* the keep-alive decides whether it is lost */
+    core_notice(core, NOTICE_UNREACHABLE, s, 0);
+}
+
+/* The QoS the client gets: the broker's, but for a subscription that was granted QoS 2 and is
+ * served with QoS 1 upstream ([broker] qos2_subscriptions = safe). */
+static uint8_t radio_qos(const struct core *core, const struct session *s,
+                         const struct bridge_message *m)
+{
+    if (m->qos != 1 || core->config->broker.qos2_subscriptions != QOS2_SAFE)
+        return m->qos;
+    for (uint32_t i = 0; i < s->subscriptions.count; i++) {
+        const struct subscription *sub = s->subscriptions.rows[i];
+        if (sub->qos_granted == 2 && sn_topic_matches(subscription_filter(sub), m->topic))
+            return 2;
+    }
+    return m->qos;
+}
+
+/* What no REGISTER or PUBLISH of this client could carry is not queued (6.10, A42). */
+static bool fits(const struct core *core, const struct session *s, const struct bridge_message *m)
+{
+    size_t room = core->max_packet[s->peer.link];
+    size_t envelope = s->peer.node_len > 0 ? 3u + s->peer.node_len : 0;
+    size_t body = 5 + m->payload.len, total = body + (body > 253 ? 4 : 2);
+
+    return m->topic.len > 0 && m->topic.len <= core->config->gateway.max_topic_length &&
+           total + envelope <= room;
+}
+
+static bool has_room(const struct core *core, const struct session *s, size_t octets)
+{
+    const struct sleep_config *limits = &core->config->sleep;
+
+    return s->outbox.count < limits->max_messages &&
+           s->outbox.octets + octets <= limits->max_octets;
+}
+
+/* Makes room as [sleep] when_full says. False: the new message gives way. */
+static bool make_room(struct core *core, struct session *s, const struct bridge_message *m)
+{
+    size_t octets = m->topic.len + m->payload.len;
+    uint32_t policy = core->config->sleep.when_full;
+
+    if (octets > core->config->sleep.max_octets)
+        return false;
+    while (!has_room(core, s, octets)) {
+        struct message *old = NULL;
+        enum counter counter = COUNT_queue_replaced;
+
+        if (policy == WHEN_FULL_DROP_NEWEST)
+            return false;
+        if (policy == WHEN_FULL_LATEST_PER_TOPIC)
+            old = outbox_unsent_on(&s->outbox, m->topic);
+        if (!old) {
+            old = outbox_oldest_unsent(&s->outbox);
+            counter = COUNT_queue_dropped_oldest;
+        }
+        if (!old)
+            return false;
+        if (old == s->inflight.message) /* its topic was being registered */
+            s->inflight.message = NULL;
+        count(core, counter);
+        core_notice(core, NOTICE_QUEUE_DROP, s, 0);
+        outbox_remove(&s->outbox, old);
+    }
+    return true;
+}
+
+static void enqueue(struct core *core, struct session *s, const struct bridge_message *m)
+{
+    if (!make_room(core, s, m)) {
+        count(core, COUNT_queue_dropped_newest);
+        core_notice(core, NOTICE_QUEUE_DROP, s, 0);
+    } else if (!outbox_push(&s->outbox, m, m->qos)) {
+        count(core, COUNT_no_memory);
+    }
+}
+
+/* A QoS 0 message to a client that waits for nothing needs no queue. */
+static bool sent_at_once(struct core *core, struct session *s, const struct bridge_message *m,
+                         msec_t now)
+{
+    if (m->qos > 0 || s->state != ACTIVE || s->outbox.count > 0 || s->inflight.waits != IDLE ||
+        !may_deliver(core, s, now))
+        return false;
+    struct topic_name name = topic_towards(core, s, m->topic);
+    if (name.way != TOPIC_READY || !send_publish(core, s, &name, m, 0, false))
+        return false;
+    count(core, COUNT_messages_out);
+    return true;
+}
+
+void deliver_message(struct core *core, struct session *s, msec_t now,
+                     const struct bridge_message *m)
+{
+    struct bridge_message here = *m;
+
+    count(core, COUNT_messages_in);
+    if (!session_live(s) && !s->attempt) {
+        count(core, COUNT_messages_without_client);
+        return;
+    }
+    if (!fits(core, s, m)) {
+        count(core, COUNT_oversize);
+        return;
+    }
+    if (m->qos == 0 && s->state == ASLEEP && !core->config->sleep.keep_qos0) {
+        count(core, COUNT_qos0_not_kept);
+        return;
+    }
+    here.qos = radio_qos(core, s, m);
+    if (sent_at_once(core, s, &here, now))
+        return;
+    enqueue(core, s, &here);
+    deliver_next(core, s, now);
+}
+
+/* The message that carries this MsgId and has been sent; also one whose answer comes after its wake
+ * has ended. */
+static struct message *sent_message(const struct session *s, uint16_t msg_id)
+{
+    struct message *m = s->outbox.head;
+
+    while (m && !(m->sent && m->qos > 0 && m->msg_id == msg_id))
+        m = m->next;
+    return m;
+}
+
+static void finish(struct core *core, struct session *s, struct message *m, msec_t now)
+{
+    if (s->inflight.message == m)
+        deliver_stop(s);
+    outbox_remove(&s->outbox, m);
+    deliver_next(core, s, now);
+}
+
+static void reject_topic(struct core *core, struct session *s, struct topic *topic, uint8_t code)
+{
+    struct subscription *sub =
+        subscription_find(&s->subscriptions, sn_bytes(topic->name, topic->len));
+    uint32_t limit = core->config->gateway.max_topics;
+
+    if (code == SN_INVALID_TOPIC_ID && !topic->renumbered &&
+        registry_renumber(&s->topics, &core->key, topic, limit)) {
+        topic->renumbered = true; /* tried once under another id (A15) */
+        return;
+    }
+    if (sub)
+        unsubscribe(core, s, sub); /* the same as an UNSUBSCRIBE of that name (6.10) */
+    topic->muted = true;
+}
+
+void on_regack(const struct turn *t)
+{
+    struct session *s = t->s;
+    struct inflight *f = &s->inflight;
+    struct topic *topic = registry_by_id(&s->topics, f->topic_id);
+
+    if (f->waits != AWAIT_REGACK || f->msg_id != t->p->msg_id || !topic) {
+        count(t->core, COUNT_unexpected_acks);
+        return;
+    }
+    deliver_stop(s);
+    if (t->p->return_code == SN_ACCEPTED) {
+        topic->known = topic->given = true;
+        topic->unanswered = 0;
+    } else {
+        count(t->core, COUNT_registers_rejected);
+        if (t->p->return_code == SN_CONGESTION)
+            s->register_pause = t->now + t->core->config->gateway.congestion_wait_ms;
+        else
+            reject_topic(t->core, s, topic, t->p->return_code);
+    }
+    deliver_next(t->core, s, t->now);
+}
+
+/* The client does not know a normal id that it was given: it is told again (A22). */
+static bool forget_id(struct session *s, uint16_t topic_id)
+{
+    struct topic *topic = registry_by_id(&s->topics, topic_id);
+
+    if (topic)
+        topic->known = false;
+    return topic != NULL;
+}
+
+static void refused(const struct turn *t, struct message *m)
+{
+    struct core *core = t->core;
+    struct session *s = t->s;
+    struct topic_name name = topic_towards(core, s, message_topic(m));
+
+    if (t->p->return_code == SN_CONGESTION) {
+        s->publish_pause = t->now + core->config->gateway.congestion_wait_ms;
+        deliver_stop(s);
+        deliver_next(core, s, t->now);
+        return;
+    }
+    if (t->p->return_code == SN_INVALID_TOPIC_ID && name.type == SN_TOPIC_NORMAL && !m->repaired &&
+        forget_id(s, name.id)) {
+        m->repaired = true;
+        deliver_stop(s);
+        deliver_next(core, s, t->now);
+        return;
+    }
+    count(core, COUNT_rejected_messages); /* final */
+    finish(core, s, m, t->now);
+}
+
+void on_puback(const struct turn *t)
+{
+    struct core *core = t->core;
+    struct session *s = t->s;
+    const struct sn_packet *p = t->p;
+    struct message *m = sent_message(s, p->msg_id);
+
+    if (m && !m->released && p->return_code != SN_ACCEPTED) {
+        refused(t, m);
+    } else if (m && m->qos == 1) {
+        count(core, COUNT_messages_acknowledged);
+        finish(core, s, m, t->now);
+    } else if (p->return_code == SN_INVALID_TOPIC_ID && forget_id(s, p->topic_id)) {
+        /* It answers a QoS 0 PUBLISH, which is gone; the next one will be understood. */
+        if (s->inflight.waits == IDLE && may_deliver(core, s, t->now))
+            announce(core, s, registry_by_id(&s->topics, p->topic_id), NULL, t->now);
+    } else {
+        count(core, COUNT_unexpected_acks); /* also code 0x00 for QoS 2 (A23) */
+    }
+}
+
+void on_pubrec(const struct turn *t)
+{
+    struct session *s = t->s;
+    struct message *m = sent_message(s, t->p->msg_id);
+
+    if (m && m->qos == 1) {
+        count(t->core, COUNT_unexpected_acks); /* A23 */
+        return;
+    }
+    send_pubrel(t->core, s, t->p->msg_id); /* also for an unknown one (A24) */
+    if (!m) {
+        count(t->core, COUNT_unexpected_acks);
+        return;
+    }
+    m->released = true;
+    if (s->inflight.message == m)
+        await(t->core, s, t->now,
+              (struct inflight){.waits = AWAIT_PUBCOMP, .msg_id = m->msg_id, .message = m});
+}
+
+void on_pubcomp(const struct turn *t)
+{
+    struct message *m = sent_message(t->s, t->p->msg_id);
+
+    if (!m || !m->released) {
+        count(t->core, COUNT_unexpected_acks);
+        return;
+    }
+    count(t->core, COUNT_messages_acknowledged);
+    finish(t->core, t->s, m, t->now);
+}
