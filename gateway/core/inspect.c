@@ -55,6 +55,7 @@ static void audit_session(const struct core *core, const struct session *s)
     assert(session_lost_at(core, s) == NEVER || s->deadline.place > 0);
     assert(!s->attempt || (s->attempt->session == s && s->attempt->phase == OPENING));
     assert(s->state == ACTIVE || s->state == AWAKE || s->inflight.waits == IDLE);
+    assert(session_live(s) || s->attempt || s->upstream == UPSTREAM_CLOSED);
     assert(s->received_count <= RECEIVED_MAX);
     for (uint32_t i = 0; i < s->topics.count; i++) {
         const struct topic *t = s->topics.by_id[i];

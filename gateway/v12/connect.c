@@ -46,6 +46,20 @@ void connect_expire(struct core *core, struct attempt *a)
     attempt_free(core, a);
 }
 
+/* Takes back an OPEN that nobody waits for any more. */
+static void withdraw(struct core *core, struct session *s)
+{
+    struct bridge_request r = {
+        .type = BRIDGE_CLOSE,
+        .session = session_ref(s),
+        .how = BRIDGE_POLITELY,
+        .keep_session = !s->clean,
+    };
+
+    core->sink.request(core->sink.self, &r);
+    s->upstream = UPSTREAM_CLOSED;
+}
+
 /* Ends an attempt whose place another one takes. A session that exists only for it goes too. */
 static void abandon(struct core *core, struct attempt *a)
 {
@@ -56,13 +70,7 @@ static void abandon(struct core *core, struct attempt *a)
     attempt_free(core, a);
     if (!s || session_live(s))
         return;
-    core->sink.request(core->sink.self, &(struct bridge_request){
-                                            .type = BRIDGE_CLOSE,
-                                            .session = session_ref(s),
-                                            .how = BRIDGE_POLITELY,
-                                            .keep_session = !s->clean,
-                                        });
-    s->upstream = UPSTREAM_CLOSED;
+    withdraw(core, s);
     if (new_session)
         session_forget(core, s);
 }
@@ -210,9 +218,11 @@ void connect_proceed(struct core *core, struct attempt *a, msec_t now)
     deadline_clear(&core->deadlines, &a->deadline); /* the bridge has a limit of its own */
     if (open_upstream(core, s, a))
         return; /* the answer, and the end of the attempt, may have come already */
-    s->upstream = before;
     bool new_session = a->new_session;
+    s->upstream = before;
     connect_refuse(core, a, SN_CONGESTION);
+    if (before == UPSTREAM_OPENING)
+        withdraw(core, s); /* what an earlier attempt asked for */
     if (new_session)
         session_forget(core, s);
 }
