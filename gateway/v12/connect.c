@@ -4,8 +4,6 @@
  * A CONNECT becomes an attempt. The attempt collects the will, has the broker connection opened,
  * and only when that has succeeded does the session change: so a connect that fails or that
  * somebody starts in another's name leaves the session as it was. */
-#include <stdio.h>
-
 #include "gateway/v12/engine.h"
 #include "sn/topic.h"
 
@@ -251,6 +249,8 @@ void connect_opened(struct core *core, struct session *s, msec_t now,
     if (event->result != BRIDGE_OK) {
         if (a)
             open_failed(core, s, a, now, event->result);
+        else if (session_live(s)) /* a connect that was given up had it opened anew */
+            ended_by_broker(core, s, now);
         return;
     }
     s->upstream = UPSTREAM_OPEN;
@@ -263,12 +263,16 @@ void connect_opened(struct core *core, struct session *s, msec_t now,
 }
 
 /* A client id for a client that has none, the same for the same address. */
-static struct sn_bytes id_from_address(const struct turn *t, char text[40])
+static struct sn_bytes id_from_address(const struct turn *t, char text[32])
 {
+    static const char prefix[] = "mqtt-sn-";
+    size_t len = sizeof prefix - 1;
     uint64_t who = keyed_hash(&t->core->key, t->from, SN_PEER_IDENTITY);
 
-    snprintf(text, 40, "mqtt-sn-%016llx", (unsigned long long)who);
-    return sn_text(text);
+    memcpy(text, prefix, len);
+    for (int shift = 60; shift >= 0; shift -= 4)
+        text[len++] = "0123456789abcdef"[who >> shift & 0xF];
+    return sn_bytes(text, len);
 }
 
 /* SN_ACCEPTED, or the code to refuse with before any state is made. */
@@ -312,7 +316,7 @@ static bool answered_again(const struct turn *t)
 void on_connect(const struct turn *t)
 {
     struct core *core = t->core;
-    char text[40];
+    char text[32];
     struct sn_bytes client_id = t->p->body;
 
     count(core, COUNT_connects);
