@@ -88,7 +88,7 @@ struct config {
 };
 
 struct config_error {
-    int line; /* 0: not about one line */
+    int line; /* 0: about the whole file, or the command line when the text begins with - */
     char text[240];
 };
 

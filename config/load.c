@@ -317,7 +317,7 @@ struct config *config_load(const char *path, const struct config_overrides *over
         file = open_configuration(path);
         if (!file) {
             errors->count = 0;
-            errors_add(errors, 0, "%.150s cannot be read: %s", path, strerror(errno));
+            errors_add(errors, 0, "cannot be read: %s", strerror(errno));
             return NULL;
         }
     }

@@ -21,7 +21,8 @@ static void print_section(const struct section *section, const char *name, const
             fprintf(to, "# %s is %s\n", option->key, *value ? "set" : "not set");
             continue;
         }
-        fprintf(to, "%s = ", option->key);
+        /* Without blanks: a line of the file as long as may be must not become longer. */
+        fprintf(to, "%s=", option->key);
         option_write(option, base, to);
         fputc('\n', to);
     }
@@ -34,7 +35,7 @@ static void print_topics(const struct topic_set *set, FILE *to)
 
     fprintf(to, "[topics%s%s]\n", *pattern ? " " : "", pattern);
     for (size_t i = 0; i < set->count; i++)
-        fprintf(to, "%u = %s\n", (unsigned)set->rows[i].id, set->rows[i].name);
+        fprintf(to, "%u=%s\n", (unsigned)set->rows[i].id, set->rows[i].name);
     fputc('\n', to);
 }
 

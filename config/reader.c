@@ -144,8 +144,7 @@ void reader_finish(struct reader *reader)
 {
     check_claimed(reader);
     if (reader->error)
-        errors_add(reader->errors, 0, "the configuration cannot be read: %s",
-                   strerror(reader->error));
+        errors_add(reader->errors, 0, "cannot be read: %s", strerror(reader->error));
     if (reader->octets > OCTETS_MAX)
         errors_add(reader->errors, reader->line, "more than %zu MiB: this is no configuration",
                    OCTETS_MAX >> 20);

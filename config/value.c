@@ -132,6 +132,8 @@ static bool read_text(const struct option *option, const char *text, const char 
         fault = "must not be empty";
     if (len > 1 && strchr("\"'", text[0]) && text[len - 1] == text[0])
         fault = "stands in quotes, which would become a part of it: take them away";
+    if (*text == ' ' || (len > 0 && text[len - 1] == ' ') || strstr(text, " ;"))
+        fault = "begins or ends with a blank or holds \" ;\", which a file cannot say";
     if (strstr(text, " #"))
         fault = "holds \" #\": a comment behind a value begins with ;";
     if (fault || len > option->most) {

@@ -111,6 +111,24 @@ START_TEST(loads_what_it_printed)
 }
 END_TEST
 
+/* As long as a line may be, so that one blank more would be too long. */
+START_TEST(loads_the_longest_line_it_printed)
+{
+    char file[300] = "[topics]\n1=";
+    size_t start = strlen("[topics]\n");
+
+    memset(file + strlen(file), 't', 199 - strlen("1="));
+    struct config *config = load(file);
+    ck_assert_uint_eq(strlen(file) - start, 199);
+    char *text = printed(config);
+    struct config *again = load(text);
+    same_config(config, again);
+    free(text);
+    config_free(again);
+    config_free(config);
+}
+END_TEST
+
 START_TEST(shows_no_password)
 {
     struct config *config = load("[broker]\npassword = s3cret\n");
@@ -202,6 +220,7 @@ int main(void)
     TCase *tcase = tcase_create("config_print");
 
     tcase_add_loop_test(tcase, loads_what_it_printed, 0, sizeof(files) / sizeof(files[0]));
+    tcase_add_test(tcase, loads_the_longest_line_it_printed);
     tcase_add_test(tcase, shows_no_password);
     tcase_add_test(tcase, sample_is_the_defaults);
     tcase_add_test(tcase, sample_says_the_defaults);
