@@ -109,6 +109,7 @@ static bool parse_hex(const char *line, uint8_t *into, size_t cap, size_t *len)
     return true;
 }
 
+/* What is wrong is told and gone over; but in a file that is no text every line would be wrong. */
 static int dump_hex(FILE *file, const char *name)
 {
     static uint8_t octets[SN_PACKET_MAX];
@@ -116,10 +117,20 @@ static int dump_hex(FILE *file, const char *name)
     size_t size = 0, len;
     int status = EX_OK;
 
-    for (unsigned number = 1; getline(&line, &size, file) >= 0; number++) {
+    for (unsigned number = 1;; number++) {
+        ssize_t line_len = getline(&line, &size, file);
+        if (line_len < 0)
+            break;
+        if (memchr(line, '\0', (size_t)line_len)) {
+            fprintf(stderr,
+                    "mqtt-sn-dump: %s: neither text nor pcap (a pcapng file is turned "
+                    "into one by: editcap -F pcap)\n",
+                    name);
+            status = EX_DATAERR;
+            break;
+        }
         if (!parse_hex(line, octets, sizeof octets, &len)) {
-            fprintf(stderr, "mqtt-sn-dump: %s:%u: not octets in hex, nor a pcap capture%s\n", name,
-                    number, number == 2 && line[0] == '\r' ? " (pcapng? editcap -F pcap)" : "");
+            fprintf(stderr, "mqtt-sn-dump: %s:%u: not octets in hex\n", name, number);
             status = EX_DATAERR;
         } else if (len > 0) {
             print_datagram(sn_bytes(octets, len));

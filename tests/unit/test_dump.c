@@ -36,7 +36,11 @@ static const struct {
      "? empty or oversized wireless node id: 03 FE 00 02 16\n",
      EX_OK},
     {"printf '02 16\\n0G\\n02 17\\n' | " DUMP " 2>&1 >/dev/null",
-     "mqtt-sn-dump: -:2: not octets in hex, nor a pcap capture\n", EX_DATAERR},
+     "mqtt-sn-dump: -:2: not octets in hex\n", EX_DATAERR},
+    {"printf '\\n\\r\\r\\n\\034\\0\\0\\0\\nx\\ny' | " DUMP " 2>&1",
+     "mqtt-sn-dump: -: neither text nor pcap (a pcapng file is turned into one by: "
+     "editcap -F pcap)\n",
+     EX_DATAERR},
     {"echo 021 | " DUMP " 2>/dev/null", "", EX_DATAERR},
     {DUMP " </dev/null", "", EX_OK},
     {"printf '" CAPTURE "\\002\\026' | " DUMP,
