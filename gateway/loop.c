@@ -185,7 +185,7 @@ static void on_bridge_stopped(void *self)
 
 void loop_stop(struct gateway *g)
 {
-    core_stop(g->core, uv_now(&g->uv));
+    core_stop(g->core);
     g->stopping = true;
     for (size_t i = 0; i < g->link_count; i++)
         link_flush(g->links[i]);

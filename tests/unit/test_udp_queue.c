@@ -36,7 +36,7 @@ START_TEST(keeps_the_order_through_many_rounds)
 
     srand(7);
     ck_assert(udp_queue_init(&q, 16, 300));
-    for (int step = 0; step < 20000; step++) {
+    for (int step = 0; step < 5000; step++) {
         size_t len = (size_t)(rand() % 64);
         if (rand() % 2) {
             lens[pushed % 4096] = len;
@@ -54,7 +54,7 @@ START_TEST(keeps_the_order_through_many_rounds)
             expect(&q, i - popped, i, lens[i % 4096]);
     }
     ck_assert_uint_gt(refused, 0);
-    ck_assert_uint_gt(pushed, 5000);
+    ck_assert_uint_gt(pushed, 1000);
     udp_queue_fini(&q);
 }
 END_TEST
