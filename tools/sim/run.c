@@ -150,16 +150,19 @@ static void expire(struct run *run)
 }
 
 /* As many as the rate and the window allow. */
-static void start_some(struct run *run)
+static bool may_start(const struct run *run)
 {
     const struct sim_options *o = run->options;
-    uint32_t under_way = run->started - run->ready_count - (uint32_t)run->out->tally.failed;
-    double allowed = o->net.clients;
+    uint64_t done = run->ready_count + run->out->tally.failed;
+    double allowed = 1 + o->connect_rate * (double)(run->now - run->begun) / SECOND;
 
-    if (o->connect_rate > 0)
-        allowed = 1 + o->connect_rate * (double)(run->now - run->begun) / SECOND;
-    while (run->started < o->net.clients && run->started < allowed &&
-           under_way++ < o->connect_window) {
+    return run->started < o->net.clients && run->started < done + o->connect_window &&
+           (o->connect_rate <= 0 || run->started < allowed);
+}
+
+static void start_some(struct run *run)
+{
+    while (may_start(run)) {
         struct node *node = &run->nodes[run->started++];
         node_start(node, run->now);
         agenda_update(&run->agenda, node);
