@@ -142,7 +142,7 @@ static void unknown_key(struct loader *loader, const char *key)
     for (size_t i = 0; i < SECTIONS_COUNT; i++) {
         if (!option_find(&config_sections[i], key))
             continue;
-        errors_add(errors, line, "%s: belongs into section [%s]", key, config_sections[i].key);
+        errors_add(errors, line, "%s: belongs in section [%s]", key, config_sections[i].key);
         return;
     }
     for (size_t i = 0; here && i < here->count; i++) {

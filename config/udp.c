@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* [udp] and [udp NAME]: the addresses of the listeners. */
 #include "config/draft.h"
+#include "config/text.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -22,11 +23,14 @@ static bool take_address(struct draft *draft, const struct entry *entry, size_t 
     }
 
     const char *port = strrchr(text, ':');
+    uint64_t number;
     if (port && (text[0] == '*' || port == text))
         draft_error(draft, entry, option, "\"%.40s\" is not ADDRESS:PORT; for all write [::]%.8s",
                     text, port);
     else if (strncmp(text, "udp://", 6) == 0)
         draft_error(draft, entry, option, "write ADDRESS:PORT without udp://");
+    else if (text_number(text, UINT16_MAX, &number))
+        draft_error(draft, entry, option, "write [::]:%s for port %s of all addresses", text, text);
     else if (!port)
         draft_error(draft, entry, option, "\"%.60s\" has no port, write %.60s:1883", text, text);
     else

@@ -299,7 +299,7 @@ START_TEST(overrides_are_checked_alike)
         {{.broker_url = "unix:/run/x "}, {"-b:", "blank"}},
         {{.broker_url = "unix:/run/x ;y"}, {"-b:", "blank"}},
         {{.udp_listen = "*:7"}, {"-u:", "[::]:7"}},
-        {{.udp_listen = "1883"}, {"-u:", "no port"}},
+        {{.udp_listen = "1883"}, {"-u:", "[::]:1883"}},
         {{.udp_listen = ""}, {"-u:", "empty"}},
     };
     struct config_errors errors;
