@@ -11,36 +11,13 @@
 #include <uv.h>
 
 #include "bridge/bridge.h"
+#include "bridge/report.h"
 #include "config/config.h"
-
-/* What an operator should know about the broker side. `text` is valid until the call returns. */
-enum bridge_severity { BRIDGE_ERROR, BRIDGE_WARNING, BRIDGE_INFO, BRIDGE_DEBUG };
 
 struct bridge_sink {
     void *self;
     void (*event)(void *self, const struct bridge_event *event);
     void (*notice)(void *self, enum bridge_severity severity, const char *text);
-};
-
-#define BRIDGE_COUNTERS(X)                                                                         \
-    X(connects, "broker connections opened")                                                       \
-    X(connect_failures, "attempts to open a broker connection that failed")                        \
-    X(losses, "broker connections lost")                                                           \
-    X(ack_timeouts, "broker connections renewed because acknowledgements stayed out")              \
-    X(published, "messages handed to the broker")                                                  \
-    X(acknowledged, "QoS 1 and 2 messages the broker acknowledged")                                \
-    X(refused, "messages and subscriptions the broker refused")                                    \
-    X(replayed, "messages published again after a connection was lost")                            \
-    X(window_full, "publishes turned away because max_inflight were under way")                    \
-    X(away, "requests turned away because the broker was away")                                    \
-    X(dropped_qos0, "QoS 0 messages dropped because the broker was away or slow")                  \
-    X(messages, "messages received from the broker")                                               \
-    X(redeliveries, "messages received again after a reconnect, dropped")
-
-struct bridge_counters {
-#define X(name, help) uint64_t name;
-    BRIDGE_COUNTERS(X)
-#undef X
 };
 
 struct bridge;

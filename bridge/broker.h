@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* broker - connections to the broker, driven by the loop
+ *
+ * A link is one MQTT connection: one struct mosquitto, its unacknowledged publishes, and how to get
+ * it back. A broker is what all links share: the loop, the options, one timer, the list of links
+ * with something to write, the queue of links that wait to connect. Which session uses which link
+ * is the business of the mode above (transparent.c).
+ *
+ * Name lookup, certificate files and connect() block, so they run on libuv's worker pool. Nothing
+ * is written before broker_flush. libmosquitto's callbacks only record or report; a failed link is
+ * dealt with at the top of the next loop turn, never inside a callback.
+ *
+ * A link reports to its owner by struct bridge_event with the link's own session_ref: OPENED when
+ * an attempt to connect ended (with any result but BRIDGE_OK the link is down and stays so until
+ * asked), CLOSED when an open connection was lost (likewise), and PUBLISHED, SUBSCRIBED,
+ * UNSUBSCRIBED, MESSAGE. Events come from inside libmosquitto, so the owner may make any call here
+ * from them: what would be dangerous there is only noted.
+ */
+#ifndef BRIDGE_BROKER_H
+#define BRIDGE_BROKER_H
+
+#include <uv.h>
+
+#include "bridge/report.h"
+#include "bridge/result.h"
+
+struct broker;
+struct broker_link;
+
+struct broker_owner {
+    void *self;
+    void (*event)(void *self, struct broker_link *link, const struct bridge_event *event);
+    void (*emptied)(void *self); /* the last link is gone */
+};
+
+/* NULL only when memory is short. Queued links do not start before broker_pause(broker, false). */
+struct broker *broker_new(uv_loop_t *loop, const struct config *config, struct broker_owner owner);
+
+/* Drops every link without a word. The memory goes when the loop has closed the handles and ended
+ * the workers, so run the loop to its end before freeing the configuration. */
+void broker_free(struct broker *broker);
+
+void broker_flush(struct broker *broker);
+/* While paused only urgent links connect. The end of a pause also ends every back-off. */
+void broker_pause(struct broker *broker, bool paused);
+size_t broker_link_count(const struct broker *broker);
+struct bridge_counters *broker_counters(struct broker *broker);
+
+struct broker_session {
+    struct sn_bytes client_id;
+    bool clean_start, keep_session;
+    struct bridge_message will; /* empty topic: none */
+    bool urgent;                /* connects ahead of the queue and during a pause */
+};
+
+/* NULL when memory is short. Freed by broker_link_close. */
+struct broker_link *broker_link_new(struct broker *broker, struct session_ref ref,
+                                    const struct broker_session *session);
+
+/* Connects as soon as there is a place, or after a pause that grows with each failure. A link whose
+ * client id another, closing link still holds waits for that one's end. */
+void broker_link_connect(struct broker_link *link);
+void broker_link_retry(struct broker_link *link);
+
+bool broker_link_is_open(const struct broker_link *link);
+/* Why it is down: valid while OPENED or CLOSED is told. */
+const struct failure *broker_link_failure(const struct broker_link *link);
+void broker_link_failure_text(const struct broker_link *link, char *into, size_t size);
+
+/* As bridge.h says of the requests. `quiet`: no PUBLISHED follows. */
+bool broker_link_publish(struct broker_link *link, uint64_t token,
+                         const struct bridge_message *message, bool quiet);
+bool broker_link_subscribe(struct broker_link *link, uint64_t token, struct sn_bytes filter,
+                           uint8_t qos);
+bool broker_link_unsubscribe(struct broker_link *link, uint64_t token, struct sn_bytes filter);
+bool broker_link_set_will(struct broker_link *link, const struct bridge_message *will);
+
+/* What the broker does with its session when the link goes. */
+enum broker_keep {
+    BROKER_DROP_SESSION,
+    BROKER_KEEP_SESSION,
+    BROKER_LEAVE_SESSION, /* as agreed when it connected */
+};
+
+/* No event follows; the link frees itself when its goodbye has been said. */
+void broker_link_close(struct broker_link *link, enum bridge_close how, enum broker_keep keep);
+
+#endif

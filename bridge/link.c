@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "bridge/link_private.h"
+
+enum {
+    GOODBYE_MS = 2000,  /* for the DISCONNECT to leave */
+    SETTLED_MS = 10000, /* open for this long, a link has earned a fresh back-off */
+    ATTEMPTS_MAX = 16,  /* doublings of the pause */
+};
+
+/* broker->connecting follows the state, so that no way out of CONNECTING can forget it. */
+void link_set_state(struct broker_link *link, enum link_state state)
+{
+    struct broker *broker = link->broker;
+
+    if (link->state == LINK_WAITING)
+        TAILQ_REMOVE(&broker->waiting, link, queue);
+    if (link->state == LINK_CONNECTING) {
+        broker->connecting--;
+        broker_wake(broker);
+    }
+    link->state = (uint8_t)state;
+    if (state == LINK_CONNECTING)
+        broker->connecting++;
+    if (state == LINK_WAITING)
+        TAILQ_INSERT_TAIL(&broker->waiting, link, queue);
+}
+
+void link_emit(struct broker_link *link, struct bridge_event event)
+{
+    struct broker_owner *owner = &link->broker->owner;
+
+    if (link->closing)
+        return;
+    event.session = link->ref;
+    owner->event(owner->self, link, &event);
+}
+
+void link_need_attention(struct broker_link *link)
+{
+    if (!link->has_attention) {
+        link->has_attention = true;
+        TAILQ_INSERT_TAIL(&link->broker->attention, link, attention);
+    }
+    broker_wake(link->broker);
+}
+
+void link_need_flush(struct broker_link *link)
+{
+    if (!link->is_dirty) {
+        link->is_dirty = true;
+        TAILQ_INSERT_TAIL(&link->broker->dirty, link, dirty);
+    }
+}
+
+static char *copy_client_id(struct sn_bytes id)
+{
+    if (id.len > UINT16_MAX || (id.len > 0 && memchr(id.data, 0, id.len)))
+        return NULL;
+    return strndup(id.len > 0 ? (const char *)id.data : "", id.len);
+}
+
+bool broker_link_set_will(struct broker_link *link, const struct bridge_message *message)
+{
+    size_t topic_len = message->topic.len, payload_len = message->payload.len;
+    struct link_will *will = NULL;
+
+    if (topic_len > 0) {
+        if (topic_len > UINT16_MAX || payload_len > UINT16_MAX ||
+            memchr(message->topic.data, 0, topic_len) ||
+            !(will = calloc(1, sizeof *will + topic_len + 1 + payload_len)))
+            return false;
+        will->topic_len = (uint16_t)topic_len;
+        will->payload_len = (uint32_t)payload_len;
+        will->qos = message->qos;
+        will->retain = message->retain;
+        memcpy(will->octets, message->topic.data, topic_len);
+        if (payload_len > 0)
+            memcpy(will->octets + topic_len + 1, message->payload.data, payload_len);
+    }
+    free(link->will);
+    link->will = will;
+    return true;
+}
+
+struct broker_link *broker_link_new(struct broker *broker, struct session_ref ref,
+                                    const struct broker_session *session)
+{
+    struct broker_link *link = calloc(1, sizeof *link);
+
+    if (!link)
+        return NULL;
+    link->broker = broker;
+    link->ref = ref;
+    link->deadline = NEVER;
+    link->clean_start = session->clean_start;
+    link->keep_session = session->keep_session;
+    link->urgent = session->urgent;
+    pending_init(&link->pending);
+    TAILQ_INIT(&link->asks);
+    TAILQ_INSERT_TAIL(&broker->all, link, all);
+    broker->links++;
+    link->client_id = copy_client_id(session->client_id);
+    /* What MQTT cannot carry is told by the attempt to connect, like any refusal. */
+    if (!link->client_id || !broker_link_set_will(link, &session->will))
+        link->failure.kind = FAILURE_PARAMETERS;
+    return link;
+}
+
+static void let_successor_go(struct broker_link *link)
+{
+    struct broker_link *next = link->successor;
+
+    if (link->holder)
+        link->holder->successor = NULL;
+    link->holder = link->successor = NULL;
+    if (next) {
+        next->holder = NULL;
+        if (next->state == LINK_HELD)
+            broker_link_connect(next);
+    }
+}
+
+void link_free(struct broker_link *link)
+{
+    struct broker *broker = link->broker;
+
+    link_unwatch(link);
+    link_orphan_job(link);
+    link_drop_mosq(link);
+    link_set_state(link, LINK_DEAD);
+    if (link->is_dirty)
+        TAILQ_REMOVE(&broker->dirty, link, dirty);
+    if (link->has_attention)
+        TAILQ_REMOVE(&broker->attention, link, attention);
+    if (link->closing)
+        TAILQ_REMOVE(&broker->closing, link, queue);
+    if (!broker->freed)
+        let_successor_go(link);
+    TAILQ_REMOVE(&broker->all, link, all);
+    link_forget_asks(link);
+    pending_fini(&link->pending);
+    seen_free(link->seen);
+    free(link->will);
+    free(link->client_id);
+    free(link);
+    if (--broker->links == 0 && !broker->freed)
+        broker->owner.emptied(broker->owner.self);
+}
+
+static struct broker_link *find_closing(const struct broker_link *link)
+{
+    struct broker_link *other;
+
+    TAILQ_FOREACH(other, &link->broker->closing, queue)
+    if (!other->successor && other->client_id && other->state != LINK_DEAD &&
+        strcmp(other->client_id, link->client_id) == 0)
+        return other;
+    return NULL;
+}
+
+void broker_link_connect(struct broker_link *link)
+{
+    link->deadline = NEVER;
+    if (link->closing || (link->state != LINK_DOWN && link->state != LINK_HELD))
+        return;
+    if (link->job) {
+        link->connect_later = true;
+        return;
+    }
+    struct broker_link *holder = link->client_id ? find_closing(link) : NULL;
+    if (holder) {
+        holder->successor = link;
+        link->holder = holder;
+        link_set_state(link, LINK_HELD);
+        return;
+    }
+    link_set_state(link, LINK_WAITING);
+    if (link->urgent)
+        link_start(link);
+    else
+        broker_wake(link->broker);
+}
+
+static void on_urgent(uv_timer_t *timer)
+{
+    struct broker *broker = timer->data;
+
+    if (broker->urgent_link)
+        broker_link_connect(broker->urgent_link);
+}
+
+/* Doubles from reconnect_min to reconnect_max; the upper half is random, so that ten thousand links
+ * do not return in step. */
+static msec_t next_pause(struct broker_link *link)
+{
+    const struct broker_config *config = link->broker->config;
+    msec_t pause = (msec_t)config->reconnect_min_ms << link->attempts;
+
+    if (pause > config->reconnect_max_ms)
+        pause = config->reconnect_max_ms;
+    if (link->attempts < ATTEMPTS_MAX)
+        link->attempts++;
+    return pause / 2 + broker_random(link->broker) % (pause / 2 + 1);
+}
+
+void broker_link_retry(struct broker_link *link)
+{
+    struct broker *broker = link->broker;
+    msec_t now = broker_now(broker);
+
+    bool settled = link->opened_at > 0 && now - link->opened_at >= SETTLED_MS;
+
+    if (settled)
+        link->attempts = 0;
+    link->opened_at = 0;
+    link->deadline = now + next_pause(link);
+    if (link->urgent && settled) {
+        broker_link_connect(link);
+    } else if (link->urgent) {
+        broker->urgent_link = link;
+        uv_timer_start(&broker->urgent, on_urgent, link->deadline - now, 0);
+    }
+}
+
+bool broker_link_is_open(const struct broker_link *link)
+{
+    return link->state == LINK_OPEN && !link->failed;
+}
+
+const struct failure *broker_link_failure(const struct broker_link *link)
+{
+    return &link->failure;
+}
+
+void broker_link_failure_text(const struct broker_link *link, char *into, size_t size)
+{
+    failure_text(&link->failure, link->broker->config, link->broker->detail, into, size);
+}
+
+void link_fail(struct broker_link *link, struct failure failure)
+{
+    if (link->failed)
+        return;
+    link->failed = true;
+    link->opened_due = false;
+    link->failure = failure;
+    link_unwatch(link);
+    if (link->state == LINK_CONNECTING && link->job && !link->job->again)
+        link_orphan_job(link);
+    link_need_attention(link);
+}
+
+/* With a QoS 2 publish under way the struct is kept, because only the library knows how far its
+ * handshake went; it resumes it when the broker still has the session. Otherwise a new struct is
+ * safer: its packet identifiers and its inbound QoS 2 state start clean. */
+static void settle_mosq(struct broker_link *link)
+{
+    if (!link->holds || link->pending.qos2 == 0 || link->discard)
+        link_drop_mosq(link);
+}
+
+static void close_lost(struct broker_link *link)
+{
+    bool was_open = link->state == LINK_OPEN;
+    struct bridge_event event = {.type = was_open ? BRIDGE_CLOSED : BRIDGE_OPENED,
+                                 .result = failure_result(&link->failure)};
+
+    settle_mosq(link);
+    link_forget_asks(link);
+    link->behind = 0;
+    link->blocked = false;
+    link_set_state(link, LINK_DOWN);
+    link->deadline = NEVER;
+    if (was_open)
+        link->broker->counters.losses++;
+    else
+        link->broker->counters.connect_failures++;
+    link_emit(link, event);
+}
+
+static void say_goodbye(struct broker_link *link)
+{
+    const struct broker_config *config = link->broker->config;
+    bool mqtt5 = broker_mqtt5(link->broker), with_will = link->close_how == BRIDGE_WITH_WILL;
+    mosquitto_property *properties = NULL;
+    uint32_t expiry = link->close_keep == BROKER_DROP_SESSION ? 0 : config->session_expiry;
+    int rc = MOSQ_ERR_SUCCESS;
+
+    link->deadline = broker_now(link->broker) + GOODBYE_MS;
+    link_set_state(link, LINK_LEAVING);
+    link->cut = with_will && !mqtt5;
+    if (!link->cut) {
+        /* MQTT 5, 3.14.2.2.2: not from zero to something. */
+        if (mqtt5 && link->close_keep != BROKER_LEAVE_SESSION && link->expiry != 0 &&
+            expiry != link->expiry)
+            rc = mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL,
+                                              expiry);
+        if (rc == MOSQ_ERR_SUCCESS)
+            rc = mosquitto_disconnect_v5(
+                link->mosq, mqtt5 && with_will ? MQTT_RC_DISCONNECT_WITH_WILL_MSG : 0, properties);
+        mosquitto_property_free_all(&properties);
+    }
+    if (rc == MOSQ_ERR_SUCCESS)
+        link_need_flush(link);
+    else
+        link_fail(link, (struct failure){FAILURE_LIBRARY, rc, 0});
+}
+
+void broker_link_close(struct broker_link *link, enum bridge_close how, enum broker_keep keep)
+{
+    struct broker *broker = link->broker;
+
+    if (link->closing)
+        return;
+    link->close_how = (uint8_t)how;
+    link->close_keep = (uint8_t)keep;
+    if (link == broker->urgent_link)
+        broker->urgent_link = NULL;
+    if (link->failed || !link->mosq || link->state < LINK_CONNECTING) {
+        link_set_state(link, LINK_DEAD);
+        link_need_attention(link);
+    } else if (link->state == LINK_OPEN && link->pending.count > 0) {
+        link->deadline = broker_now(broker) + broker->config->ack_timeout_ms;
+        link_set_state(link, LINK_DRAINING);
+    } else {
+        say_goodbye(link);
+    }
+    link->closing = true;
+    TAILQ_INSERT_TAIL(&broker->closing, link, queue);
+}
+
+void link_attend(struct broker_link *link)
+{
+    bool failed = link->failed;
+
+    link->failed = false;
+    if (link->state == LINK_DEAD || (failed && link->closing)) {
+        link_free(link);
+    } else if (link->state == LINK_DRAINING && link->pending.count == 0) {
+        say_goodbye(link);
+    } else if (failed && link->renew) {
+        link->renew = false;
+        link_drop_mosq(link);
+        link_set_state(link, LINK_DOWN);
+        broker_link_connect(link);
+    } else if (failed) {
+        close_lost(link);
+    }
+}
+
+/* A publish that stays unacknowledged on a live connection: the library never repeats it there, so
+ * the connection is renewed. What is overdue for the second time is given up. */
+static void renew_overdue(struct broker_link *link, msec_t now)
+{
+    const msec_t timeout = link->broker->config->ack_timeout_ms;
+    struct pending *p, *next;
+
+    link->broker->counters.ack_timeouts++;
+    for (p = pending_oldest(&link->pending); p; p = next) {
+        next = TAILQ_NEXT(p, entries);
+        if (now - p->sent_at < timeout)
+            break;
+        p->sent_at = now;
+        if (p->repeats++ > 0) {
+            link->discard = true; /* or the library would send it again */
+            link_answered(link, p, BRIDGE_BUSY);
+        }
+    }
+    link_fail(link, (struct failure){FAILURE_ACKS, 0, 0});
+}
+
+static void tick_open(struct broker_link *link, msec_t now)
+{
+    const struct pending *oldest = pending_oldest(&link->pending);
+
+    int rc = mosquitto_loop_misc(link->mosq);
+    if (!link_check(link, rc, 0))
+        return;
+    if (mosquitto_want_write(link->mosq))
+        link_need_flush(link);
+    if (link->state == LINK_OPEN && oldest &&
+        now - oldest->sent_at >= link->broker->config->ack_timeout_ms)
+        renew_overdue(link, now);
+}
+
+void link_tick(struct broker_link *link, msec_t now)
+{
+    const msec_t timeout = link->broker->config->ack_timeout_ms;
+
+    if (link->failed)
+        return;
+    if (link->state <= LINK_CONNECTING && link->pending.count > 0 && now > timeout)
+        link_age_pending(link, now - timeout);
+    switch ((enum link_state)link->state) {
+    case LINK_DOWN:
+        if (now >= link->deadline && !link->urgent)
+            broker_link_connect(link);
+        break;
+    case LINK_CONNECTING:
+        if (now >= link->deadline)
+            link_fail(link, (struct failure){FAILURE_TIMEOUT, 0, 0});
+        break;
+    case LINK_OPEN: tick_open(link, now); break;
+    case LINK_DRAINING:
+        if (now >= link->deadline)
+            say_goodbye(link);
+        else
+            tick_open(link, now);
+        break;
+    case LINK_LEAVING:
+        if (now >= link->deadline)
+            link_fail(link, (struct failure){FAILURE_TIMEOUT, 0, 0});
+        break;
+    case LINK_HELD:
+    case LINK_WAITING:
+    case LINK_DEAD: break;
+    }
+}

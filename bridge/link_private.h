@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* link_private - what the files of broker.h share: broker.c (all links), link.c (one link's life
+ * and requests), link_connect.c (getting connected), link_io.c (reading, writing, callbacks) */
+#ifndef BRIDGE_LINK_PRIVATE_H
+#define BRIDGE_LINK_PRIVATE_H
+
+#include <mosquitto.h>
+#include <mqtt_protocol.h>
+#include <sys/queue.h>
+
+#include "bridge/broker.h"
+#include "bridge/pending.h"
+#include "bridge/seen.h"
+
+typedef uint64_t msec_t;
+#define NEVER UINT64_MAX
+
+enum link_state {
+    LINK_DOWN,       /* `deadline`: when to try again */
+    LINK_HELD,       /* a closing link has the same client id */
+    LINK_WAITING,    /* in broker->waiting */
+    LINK_CONNECTING, /* with the worker, or CONNACK awaited until `deadline` */
+    LINK_OPEN,
+    LINK_DRAINING, /* closing: acknowledgements awaited until `deadline` */
+    LINK_LEAVING,  /* DISCONNECT is on its way until `deadline` */
+    LINK_DEAD,     /* to be freed at the top of the loop */
+};
+
+struct link_will {
+    uint32_t payload_len;
+    uint16_t topic_len;
+    uint8_t qos;
+    bool retain;
+    char octets[]; /* topic, NUL, payload */
+};
+
+/* An unanswered SUBSCRIBE or UNSUBSCRIBE. */
+struct link_ask {
+    TAILQ_ENTRY(link_ask) entries;
+    uint64_t token;
+    int mid;
+    uint8_t qos;
+    bool unsubscribe;
+};
+
+/* One per connection, freed by its close callback: the descriptor may be reused at once. */
+struct link_watch {
+    uv_poll_t poll;
+    struct broker_link *link; /* NULL: let go */
+    int fd;
+    bool writable; /* asked for POLLOUT too */
+};
+
+/* What the worker pool has: the struct mosquitto belongs to the worker until its end. */
+struct link_job {
+    uv_work_t work;
+    struct broker *broker;
+    struct broker_link *link; /* NULL: given up meanwhile */
+    struct mosquitto *mosq;
+    uint32_t expiry;
+    bool again; /* a struct that was connected before */
+    struct failure failure;
+    char detail[160];
+};
+
+TAILQ_HEAD(link_list, broker_link);
+
+struct broker_link {
+    struct broker *broker;
+    struct mosquitto *mosq; /* NULL: none, or the worker has it */
+    struct link_watch *watch;
+    struct link_job *job;
+    struct broker_link *holder, *successor; /* of the same client id; see LINK_HELD */
+    TAILQ_ENTRY(broker_link) all, queue, dirty, attention;
+    struct session_ref ref;
+    msec_t deadline;
+    msec_t opened_at;
+    char *client_id;
+    struct link_will *will;
+    struct seen *seen;
+    struct pending_table pending;
+    TAILQ_HEAD(, link_ask) asks;
+    struct failure failure;
+    uint32_t behind; /* octets of QoS 0 queued behind a blocked socket */
+    uint32_t expiry; /* session expiry of the last CONNECT */
+    uint32_t mids;   /* packet identifiers used */
+    uint16_t asked;
+    uint8_t state, attempts;
+    uint8_t disconnect_reason; /* of the broker's DISCONNECT, and of its CONNACK */
+    uint8_t connack_reason;
+    bool clean_start : 1, keep_session : 1, urgent : 1, was_open : 1;
+    bool is_dirty : 1, has_attention : 1, failed : 1, closing : 1, writing : 1, blocked : 1;
+    bool holds : 1;         /* mosq has publishes of ours in flight */
+    bool resumed : 1;       /* mosq is an older one connected again */
+    bool renew : 1;         /* the broker forgot the session: start over with a new struct */
+    bool discard : 1;       /* mosq must not be used again */
+    bool opened_due : 1;    /* CONNACK was seen, OPENED not yet told */
+    bool present : 1;       /* session present */
+    bool cut : 1;           /* close without DISCONNECT */
+    bool connect_later : 1; /* when the worker is done */
+    bool logging : 1;       /* the TLS library's complaints are listened to */
+    uint8_t close_how, close_keep;
+};
+
+struct broker {
+    uv_loop_t *loop;
+    const struct broker_config *config;
+    struct broker_owner owner;
+    struct bridge_counters counters;
+    struct link_list all, dirty, attention, waiting, closing;
+    size_t links;
+    uint32_t connecting;
+    bool paused, freed;
+    uint64_t random;
+    char detail[160]; /* what the TLS library said last */
+    unsigned holds;   /* handles and jobs that still point here */
+    uv_timer_t tick;
+    uv_timer_t urgent; /* the urgent link's pause, which must not wait for the tick */
+    uv_idle_t idle;    /* runs while a link needs attention */
+    struct broker_link *urgent_link;
+    char text[65536]; /* a topic with its NUL, for the length of a call */
+};
+
+static inline bool broker_mqtt5(const struct broker *broker)
+{
+    return broker->config->mqtt_version == MQTT_VERSION_5;
+}
+
+/* broker.c */
+msec_t broker_now(const struct broker *broker);
+uint64_t broker_random(struct broker *broker);
+void broker_release(struct broker *broker); /* one hold less */
+void broker_wake(struct broker *broker);    /* something for the top of the loop */
+void broker_pump(struct broker *broker);    /* starts waiting links while there is a place */
+
+/* link.c */
+void link_set_state(struct broker_link *link, enum link_state state);
+void link_emit(struct broker_link *link, struct bridge_event event);
+void link_need_attention(struct broker_link *link);
+void link_need_flush(struct broker_link *link);
+/* The connection or the attempt is over; the rest happens at the top of the loop. */
+void link_fail(struct broker_link *link, struct failure failure);
+void link_attend(struct broker_link *link);
+void link_tick(struct broker_link *link, msec_t now);
+void link_free(struct broker_link *link);
+
+/* link_publish.c */
+void link_replay(struct broker_link *link);
+void link_age_pending(struct broker_link *link, msec_t sent_before);
+void link_forget_asks(struct broker_link *link);
+void link_answered(struct broker_link *link, struct pending *p, enum bridge_result result);
+
+/* link_connect.c */
+void link_start(struct broker_link *link);
+void link_drop_mosq(struct broker_link *link);
+void link_orphan_job(struct broker_link *link);
+
+/* link_io.c */
+void link_set_callbacks(struct mosquitto *mosq);
+bool link_watch_socket(struct broker_link *link);
+void link_unwatch(struct broker_link *link);
+void link_write(struct broker_link *link);
+/* False: it has failed. `rc` and `err`: of the library call just made. */
+bool link_check(struct broker_link *link, int rc, int err);
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "bridge/link_private.h"
+
+enum {
+    BEHIND_MAX = 262144,    /* octets of QoS 0 that may wait for a blocked socket */
+    MESSAGE_COST = 128,     /* what libmosquitto adds to each */
+    ASKS_MAX = 256,         /* unanswered SUBSCRIBE and UNSUBSCRIBE of one link */
+    MIDS_IN_FLIGHT = 60000, /* libmosquitto reuses identifiers without looking: 65535 later */
+};
+
+/* What libmosquitto refuses before queueing anything. Other errors may leave a message of QoS 1 or
+ * 2 queued, so it must not be published again in the same struct. */
+static bool never_queued(int rc)
+{
+    return rc == MOSQ_ERR_INVAL || rc == MOSQ_ERR_MALFORMED_UTF8 || rc == MOSQ_ERR_PAYLOAD_SIZE ||
+           rc == MOSQ_ERR_NOT_SUPPORTED || rc == MOSQ_ERR_QOS_NOT_SUPPORTED ||
+           rc == MOSQ_ERR_RETAIN_NOT_SUPPORTED || rc == MOSQ_ERR_OVERSIZE_PACKET;
+}
+
+/* A C string for the length of a call; NULL when it cannot be one. */
+static const char *as_text(struct broker_link *link, struct sn_bytes octets)
+{
+    char *text = link->broker->text;
+
+    if (octets.len == 0 || octets.len >= sizeof link->broker->text ||
+        memchr(octets.data, 0, octets.len))
+        return NULL;
+    memcpy(text, octets.data, octets.len);
+    text[octets.len] = '\0';
+    return text;
+}
+
+void link_answered(struct broker_link *link, struct pending *p, enum bridge_result result)
+{
+    struct bridge_event event = {.type = BRIDGE_PUBLISHED, .token = p->token, .result = result};
+    bool quiet = p->quiet;
+
+    if (result == BRIDGE_OK)
+        link->broker->counters.acknowledged++;
+    else if (link->state == LINK_OPEN)
+        link->broker->counters.refused++;
+    else
+        link->broker->counters.away++;
+    pending_remove(&link->pending, p);
+    if (!quiet)
+        link_emit(link, event);
+}
+
+static void hand_over(struct broker_link *link, struct pending *p)
+{
+    int mid = 0;
+
+    p->mid = 0;
+    int rc = mosquitto_publish_v5(link->mosq, &mid, pending_topic(p), (int)p->payload_len,
+                                  pending_payload(p), p->qos, p->retain, NULL);
+    p->mid = (uint16_t)mid;
+    p->stamp = link->mids++;
+    p->sent_at = broker_now(link->broker);
+    link_need_flush(link);
+    if (rc == MOSQ_ERR_SUCCESS)
+        return;
+    if (never_queued(rc))
+        link_answered(link, p, BRIDGE_REFUSED);
+    else
+        link_fail(link, (struct failure){FAILURE_LIBRARY, rc, errno});
+}
+
+void link_replay(struct broker_link *link)
+{
+    struct pending *p, *next;
+
+    for (p = pending_oldest(&link->pending); p && !link->failed; p = next) {
+        next = TAILQ_NEXT(p, entries);
+        link->broker->counters.replayed++;
+        hand_over(link, p);
+    }
+}
+
+void link_age_pending(struct broker_link *link, msec_t sent_before)
+{
+    struct pending *p;
+
+    while ((p = pending_oldest(&link->pending)) && p->sent_at <= sent_before) {
+        link->discard = link->discard || link->holds;
+        link_answered(link, p, BRIDGE_BUSY);
+    }
+    if (link->discard && link->state != LINK_CONNECTING)
+        link_drop_mosq(link);
+}
+
+static bool publish_qos0(struct broker_link *link, const struct bridge_message *message)
+{
+    struct bridge_counters *counters = &link->broker->counters;
+    const char *topic = as_text(link, message->topic);
+
+    if (!broker_link_is_open(link) || (link->blocked && link->behind > BEHIND_MAX)) {
+        counters->dropped_qos0++;
+        return false;
+    }
+    int rc = topic ? mosquitto_publish_v5(link->mosq, NULL, topic, (int)message->payload.len,
+                                          message->payload.data, 0, message->retain, NULL)
+                   : MOSQ_ERR_INVAL;
+    if (never_queued(rc)) {
+        counters->refused++;
+        return true;
+    }
+    if (rc != MOSQ_ERR_SUCCESS) {
+        counters->dropped_qos0++;
+        link_fail(link, (struct failure){FAILURE_LIBRARY, rc, errno});
+        return false;
+    }
+    counters->published++;
+    link->mids++;
+    link->behind += (uint32_t)(message->topic.len + message->payload.len + MESSAGE_COST);
+    link_need_flush(link);
+    return true;
+}
+
+/* Bounded by max_inflight, and by the distance at which libmosquitto would hand out the packet
+ * identifier of the oldest publish a second time. */
+static bool window_is_full(const struct broker_link *link)
+{
+    const struct pending *oldest = pending_oldest(&link->pending);
+
+    return link->pending.count >= link->broker->config->max_inflight ||
+           (oldest && link->mids - oldest->stamp > MIDS_IN_FLIGHT);
+}
+
+bool broker_link_publish(struct broker_link *link, uint64_t token,
+                         const struct bridge_message *message, bool quiet)
+{
+    struct bridge_counters *counters = &link->broker->counters;
+
+    if (message->qos == 0)
+        return publish_qos0(link, message);
+    if (!broker_link_is_open(link)) {
+        counters->away++;
+        return false;
+    }
+    if (window_is_full(link)) {
+        counters->window_full++;
+        return false;
+    }
+    if (!as_text(link, message->topic)) {
+        counters->refused++;
+        if (!quiet)
+            link_emit(link, (struct bridge_event){.type = BRIDGE_PUBLISHED,
+                                                  .token = token,
+                                                  .result = BRIDGE_REFUSED});
+        return true;
+    }
+    struct pending *p = pending_add(&link->pending, token, message);
+    if (!p)
+        return false;
+    p->quiet = quiet;
+    counters->published++;
+    hand_over(link, p);
+    return true;
+}
+
+static void refuse_ask(struct broker_link *link, const struct link_ask *ask)
+{
+    link->broker->counters.refused++;
+    link_emit(link, (struct bridge_event){.type = ask->unsubscribe ? BRIDGE_UNSUBSCRIBED
+                                                                   : BRIDGE_SUBSCRIBED,
+                                          .token = ask->token,
+                                          .result = BRIDGE_REFUSED});
+}
+
+static int send_ask(struct broker_link *link, struct link_ask *ask, const char *filter)
+{
+    bool safe = link->broker->config->qos2_subscriptions == QOS2_SAFE;
+
+    link->mids++;
+    if (ask->unsubscribe)
+        return mosquitto_unsubscribe_v5(link->mosq, &ask->mid, filter, NULL);
+    return mosquitto_subscribe_v5(link->mosq, &ask->mid, filter,
+                                  safe && ask->qos > 1 ? 1 : ask->qos, 0, NULL);
+}
+
+/* Nothing of a SUBSCRIBE outlives an error here: libmosquitto does not repeat it. */
+static bool request_ask(struct broker_link *link, struct link_ask *ask, struct sn_bytes octets)
+{
+    const char *filter = as_text(link, octets);
+    int rc = filter ? send_ask(link, ask, filter) : MOSQ_ERR_INVAL;
+
+    if (rc == MOSQ_ERR_SUCCESS) {
+        TAILQ_INSERT_TAIL(&link->asks, ask, entries);
+        link->asked++;
+        link_need_flush(link);
+        return true;
+    }
+    bool refused = never_queued(rc);
+    if (refused)
+        refuse_ask(link, ask);
+    else
+        link_fail(link, (struct failure){FAILURE_LIBRARY, rc, errno});
+    free(ask);
+    return refused;
+}
+
+static bool ask(struct broker_link *link, struct link_ask wanted, struct sn_bytes filter)
+{
+    struct bridge_counters *counters = &link->broker->counters;
+
+    if (!broker_link_is_open(link)) {
+        counters->away++;
+        return false;
+    }
+    if (link->asked >= ASKS_MAX) {
+        counters->window_full++;
+        return false;
+    }
+    struct link_ask *kept = malloc(sizeof *kept);
+    if (!kept)
+        return false;
+    *kept = wanted;
+    return request_ask(link, kept, filter);
+}
+
+bool broker_link_subscribe(struct broker_link *link, uint64_t token, struct sn_bytes filter,
+                           uint8_t qos)
+{
+    return ask(link, (struct link_ask){.token = token, .qos = qos}, filter);
+}
+
+bool broker_link_unsubscribe(struct broker_link *link, uint64_t token, struct sn_bytes filter)
+{
+    return ask(link, (struct link_ask){.token = token, .unsubscribe = true}, filter);
+}
+
+void link_forget_asks(struct broker_link *link)
+{
+    struct link_ask *forgotten;
+
+    while ((forgotten = TAILQ_FIRST(&link->asks))) {
+        TAILQ_REMOVE(&link->asks, forgotten, entries);
+        free(forgotten);
+    }
+    link->asked = 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* report - what the bridge tells the operator: notices and counters */
+#ifndef BRIDGE_REPORT_H
+#define BRIDGE_REPORT_H
+
+#include <stdint.h>
+
+enum bridge_severity { BRIDGE_ERROR, BRIDGE_WARNING, BRIDGE_INFO, BRIDGE_DEBUG };
+
+#define BRIDGE_COUNTERS(X)                                                                         \
+    X(connects, "broker connections opened")                                                       \
+    X(connect_failures, "attempts to open a broker connection that failed")                        \
+    X(losses, "broker connections lost")                                                           \
+    X(ack_timeouts, "broker connections renewed because acknowledgements stayed out")              \
+    X(published, "messages handed to the broker")                                                  \
+    X(acknowledged, "QoS 1 and 2 messages the broker acknowledged")                                \
+    X(refused, "messages and subscriptions the broker refused")                                    \
+    X(replayed, "messages published again after a connection was lost")                            \
+    X(window_full, "publishes turned away because max_inflight were under way")                    \
+    X(away, "requests turned away because the broker was away")                                    \
+    X(dropped_qos0, "QoS 0 messages dropped because the broker was away or slow")                  \
+    X(messages, "messages received from the broker")                                               \
+    X(redeliveries, "messages received again after a reconnect, dropped")
+
+struct bridge_counters {
+#define X(name, help) uint64_t name;
+    BRIDGE_COUNTERS(X)
+#undef X
+};
+
+#endif
