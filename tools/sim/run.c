@@ -25,7 +25,7 @@ struct run {
     bool *ready;
     uint32_t ready_count, started, stopped;
     enum phase phase;
-    usec_t now, begun, phase_begun, flow_begun, last_arrival, flow_end;
+    usec_t now, begun, phase_begun, flow_begun, first_arrival, last_arrival;
     clockid_t watched;
     uint64_t watched_begin;
     unsigned signals_seen;
@@ -85,6 +85,8 @@ static void on_message(void *self, struct node *node, struct sn_bytes topic,
 
     (void)topic;
     run->last_arrival = run->now;
+    if (run->first_arrival == 0)
+        run->first_arrival = run->now;
     if (!stamp_read(&stamp, publish->body)) {
         out->unstamped++;
         return;
@@ -232,7 +234,7 @@ static void end_flow(struct run *run)
 {
     const struct tally *t = &run->out->tally;
     usec_t end = t->last_answered > run->last_arrival ? t->last_answered : run->last_arrival;
-    usec_t begin = t->first_sent ? t->first_sent : run->flow_begun;
+    usec_t begin = t->first_sent ? t->first_sent : run->first_arrival;
 
     run->out->watched_cpu_ns = watched_cpu(run) - run->watched_begin;
     run->out->flow_us = end > begin ? end - begin : 0;
