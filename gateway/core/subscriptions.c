@@ -63,5 +63,5 @@ void subscription_remove(struct subscriptions *t, struct subscription *sub)
         free(sub);
         return;
     }
-    assert(!"the row is in this table");
+    assert(false && "the row is in this table");
 }
