@@ -450,6 +450,38 @@ START_TEST(waits_when_there_is_congestion)
     is_silent();
     ck_assert_uint_eq(tally.failed, 1);
     ck_assert_uint_eq(tally.rejected, 2);
+    ck_assert_uint_eq(tally.refused, 1);
+}
+END_TEST
+
+START_TEST(repeats_a_message_after_congestion)
+{
+    struct sn_packet puback = {.type = SN_PUBACK, .topic_id = 5, .msg_id = 2};
+
+    gets_ready();
+    says("PUBLISH qos=1 topic_id=5 msg_id=2");
+    puback.return_code = SN_CONGESTION;
+    hears(puback);
+    is_silent();
+    passes(10 * SECOND);
+    says("PUBLISH qos=1 dup topic_id=5 msg_id=2");
+    puback.return_code = SN_ACCEPTED;
+    hears(puback);
+    ck_assert_uint_eq(tally.acknowledged, 1);
+    ck_assert_uint_eq(tally.refused, 0);
+}
+END_TEST
+
+START_TEST(drops_what_is_refused_for_good)
+{
+    gets_ready();
+    says("PUBLISH qos=1 topic_id=5 msg_id=2");
+    hears((struct sn_packet){
+        .type = SN_PUBACK, .topic_id = 5, .msg_id = 2, .return_code = SN_NOT_SUPPORTED});
+    ck_assert_uint_eq(tally.refused, 1);
+    ck_assert_uint_eq(tally.open, 0);
+    passes(SECOND);
+    says("PUBLISH qos=1 topic_id=5 msg_id=3");
 }
 END_TEST
 
@@ -475,5 +507,7 @@ int main(void)
     tcase_add_test(tc, fills_its_window);
     tcase_add_test(tc, qos_minus_one_needs_no_connection);
     tcase_add_test(tc, waits_when_there_is_congestion);
+    tcase_add_test(tc, repeats_a_message_after_congestion);
+    tcase_add_test(tc, drops_what_is_refused_for_good);
     return run_case("sim_node", tc);
 }

@@ -56,6 +56,12 @@ static void fail(struct node *n, usec_t now)
     node_note_finished(n);
 }
 
+static void refuse(struct node *n, usec_t now)
+{
+    tally(n)->refused++;
+    fail(n, now);
+}
+
 /* A broken connection is built up again from the start, but not more than once a second. */
 void node_reconnect(struct node *n, usec_t now)
 {
@@ -94,7 +100,7 @@ static void on_connack(struct node *n, usec_t now, const struct sn_packet *p)
     if (p->return_code != SN_ACCEPTED) {
         tally(n)->rejected++;
         if (p->return_code != SN_CONGESTION || n->request_tries >= n->plan->retry_count)
-            fail(n, now);
+            refuse(n, now);
         else
             n->request_deadline = now + n->plan->retry; /* the repetition is the next attempt */
         return;
@@ -140,10 +146,12 @@ static void on_suback(struct node *n, usec_t now, const struct sn_packet *p)
         tally(n)->rejected++;
         return;
     }
-    if (p->return_code != SN_ACCEPTED)
+    if (p->return_code != SN_ACCEPTED) {
         tally(n)->rejected++;
-    else if (filter->type == SN_TOPIC_NORMAL && p->topic_id != 0)
+        tally(n)->refused++;
+    } else if (filter->type == SN_TOPIC_NORMAL && p->topic_id != 0) {
         node_learn(n, p->topic_id, node_topic_name(n, filter, name));
+    }
     n->filters_done++;
     set_up_next(n, now);
 }
@@ -158,7 +166,7 @@ static void on_regack(struct node *n, usec_t now, const struct sn_packet *p)
         tally(n)->rejected++;
         if (p->return_code == SN_CONGESTION && n->request_tries < n->plan->retry_count)
             return;
-        fail(n, now);
+        refuse(n, now);
         return;
     }
     n->topic_id = p->topic_id;

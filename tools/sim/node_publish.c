@@ -205,6 +205,7 @@ static void refused(struct node *n, struct flight *f, usec_t now, uint8_t code)
     }
     if (code == SN_CONGESTION)
         return; /* it is repeated after T_retry, the plan's T_WAIT */
+    tally(n)->refused++;
     land(n, f);
     node_note_finished(n);
     node_proceed(n, now);
@@ -216,8 +217,11 @@ void node_on_puback(struct node *n, usec_t now, const struct sn_packet *p)
 
     if (p->return_code != SN_ACCEPTED)
         tally(n)->rejected++;
-    if (!f)
+    if (!f) {
+        /* Without a message in flight a refusal means one of QoS 0; other answers are repeated. */
+        tally(n)->refused += p->return_code != SN_ACCEPTED && n->plan->qos == 0;
         return;
+    }
     if (p->return_code != SN_ACCEPTED)
         refused(n, f, now, p->return_code);
     else if (n->plan->qos == 1)

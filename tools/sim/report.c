@@ -71,6 +71,9 @@ void report_text(const struct sim_options *options, const struct outcome *o)
     if (messages(o) > 0)
         printf("flow       %.3f s, %.0f messages/s\n", (double)o->flow_us / 1e6,
                rate(messages(o), o->flow_us));
+    if (options->expect > o->flows.distinct + o->unstamped)
+        printf("expected   %" PRIu64 " messages, %" PRIu64 " arrived\n", options->expect,
+               o->flows.distinct + o->unstamped);
     print_latency("answered", &o->tally.answer);
     print_latency("arrived", &o->arrival);
     if (options->pid != 0 && messages(o) > 0)
@@ -123,5 +126,5 @@ bool report_ok(const struct sim_options *options, const struct outcome *o)
         return false;
     if (options->expect > 0 && o->flows.distinct + o->unstamped < options->expect)
         return false;
-    return t->gave_up == 0 && t->rejected == 0;
+    return t->gave_up == 0 && t->refused == 0;
 }

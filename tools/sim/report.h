@@ -8,8 +8,8 @@
 void report_text(const struct sim_options *options, const struct outcome *outcome);
 void report_json(const struct sim_options *options, const struct outcome *outcome);
 
-/* Every node connected; every QoS 1 and 2 message was acknowledged; nothing was rejected or given
- * up; what was expected came. */
+/* Every node connected; every QoS 1 and 2 message was acknowledged; nothing was refused for
+ * good or given up; what was expected came. */
 bool report_ok(const struct sim_options *options, const struct outcome *outcome);
 
 #endif
