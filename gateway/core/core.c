@@ -146,7 +146,7 @@ void core_expire(struct core *core, msec_t now)
         deadline_clear(&core->deadlines, d);
         switch (d->owner) {
         case OWNER_SESSION: expire_session(core, OWNER(session, d), now); break;
-        case OWNER_ATTEMPT: connect_expire(core, OWNER(attempt, d)); break;
+        case OWNER_ATTEMPT: connect_abandon(core, OWNER(attempt, d)); break;
         case OWNER_ADVERTISE: discover_advertise(core, now); break;
         }
     }

@@ -38,12 +38,6 @@ void connect_refuse(struct core *core, struct attempt *a, uint8_t return_code)
     attempt_free(core, a);
 }
 
-void connect_expire(struct core *core, struct attempt *a)
-{
-    count(core, COUNT_connects_abandoned); /* silently: the client has gone (A33) */
-    attempt_free(core, a);
-}
-
 /* Takes back an OPEN that nobody waits for any more. */
 static void withdraw(struct core *core, struct session *s)
 {
@@ -58,8 +52,7 @@ static void withdraw(struct core *core, struct session *s)
     s->upstream = UPSTREAM_CLOSED;
 }
 
-/* Ends an attempt whose place another one takes. A session that exists only for it goes too. */
-static void abandon(struct core *core, struct attempt *a)
+void connect_abandon(struct core *core, struct attempt *a)
 {
     struct session *s = a->phase == OPENING ? a->session : NULL;
     bool new_session = a->new_session;
@@ -149,7 +142,7 @@ static bool accept(struct core *core, struct session *s, struct attempt *a, msec
         count(core, COUNT_no_memory);
         count_refusal(core, SN_CONGESTION);
         connack(core, &peer, SN_CONGESTION);
-        abandon(core, a);
+        connect_abandon(core, a);
         return false;
     }
     s->clean = a->flags & SN_FLAG_CLEAN;
@@ -189,7 +182,7 @@ void connect_proceed(struct core *core, struct attempt *a, msec_t now)
 
     if (s && upstream_fits(s, a)) {
         if (s->attempt)
-            abandon(core, s->attempt);
+            connect_abandon(core, s->attempt);
         if (s->upstream == UPSTREAM_AWAY) {
             connect_refuse(core, a, SN_CONGESTION);
             return;
@@ -332,7 +325,7 @@ void on_connect(const struct turn *t)
         return;
     }
     if (t->a)
-        abandon(core, t->a);
+        connect_abandon(core, t->a);
     struct attempt *a = attempt_new(core, t->from, client_id);
     if (!a) {
         refuse(t, SN_CONGESTION);

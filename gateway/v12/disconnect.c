@@ -106,7 +106,7 @@ void on_stranger_disconnect(const struct turn *t)
 /* The client gave up its connect (A49). Its session, if it has one, is what it was. */
 void on_attempt_disconnect(const struct turn *t)
 {
-    connect_expire(t->core, t->a);
+    connect_abandon(t->core, t->a);
     if (t->s)
         on_disconnect(t);
     else

@@ -44,7 +44,10 @@ handler answer_stranger;
 handler on_connect;
 void connect_proceed(struct core *core, struct attempt *a, msec_t now); /* the will is complete */
 void connect_refuse(struct core *core, struct attempt *a, uint8_t return_code);
-void connect_expire(struct core *core, struct attempt *a);
+
+/* Ends an attempt silently: its client has gone (A33) or starts another. A session that exists only
+ * for it goes too, and so does the broker connection that was asked for. */
+void connect_abandon(struct core *core, struct attempt *a);
 void connect_opened(struct core *core, struct session *s, msec_t now,
                     const struct bridge_event *event);
 
