@@ -46,6 +46,9 @@ void core_free(struct core *core)
 void core_configure(struct core *core, const struct config *config)
 {
     core->config = config;
+    /* The new timers may be due earlier than the old; what is due already fires at once. */
+    for (uint32_t i = 0; i < core->sessions.count; i++)
+        session_arm(core, core->sessions.slots[i], 0);
 }
 
 void core_link(struct core *core, uint8_t link, size_t max_packet)
