@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sleeping clients: MQTT-SN 1.2, 6.14; sections 8.11 and 12 of the digest. */
-#include <check.h>
-#include <stdlib.h>
-
+#include "tests/support/run.h"
 #include "tests/support/story.h"
 
 /* sensor-1 subscribed to a/temp (id 1) and a/#, and sleeps for 300 s. */
@@ -81,17 +79,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("sleep");
-    TCase *cases = tcase_create("sleep");
+    TCase *tc = tcase_create("sleep");
 
-    tcase_add_test(cases, the_worked_sleep_cycle);
-    tcase_add_test(cases, an_empty_queue_is_answered_at_once);
-    tcase_add_test(cases, what_was_not_acknowledged_waits_for_the_next_wake);
-    tcase_add_test(cases, a_sleeper_that_never_wakes_is_lost);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    tcase_add_test(tc, the_worked_sleep_cycle);
+    tcase_add_test(tc, an_empty_queue_is_answered_at_once);
+    tcase_add_test(tc, what_was_not_acknowledged_waits_for_the_next_wake);
+    tcase_add_test(tc, a_sleeper_that_never_wakes_is_lost);
+    return run_case("sleep", tc);
 }

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "config/load.h"
-#include "tests/unit/run.h"
+#include "tests/support/run.h"
 
 #define X10  "xxxxxxxxxx"
 #define X100 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10

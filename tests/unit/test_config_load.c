@@ -6,7 +6,7 @@
 
 #include "config/load.h"
 #include "config/options.h"
-#include "tests/unit/run.h"
+#include "tests/support/run.h"
 
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 

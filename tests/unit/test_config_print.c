@@ -5,7 +5,7 @@
 
 #include "config/load.h"
 #include "config/options.h"
-#include "tests/unit/run.h"
+#include "tests/support/run.h"
 
 /* What `print` prints, or the content of a file; free it. */
 static char *printed(const struct config *config)

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "config/load.h"
-#include "tests/unit/run.h"
+#include "tests/support/run.h"
 
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sn/packet.h"
+#include "tests/support/run.h"
 #include "tests/unit/examples.h"
-#include "tests/unit/run.h"
 
 #include <stdio.h>
 

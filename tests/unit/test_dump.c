@@ -9,7 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "tests/unit/run.h"
+#include "tests/support/run.h"
 
 #define CAPTURE                                                                                    \
     "\\324\\303\\262\\241\\002\\0\\004\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\004\\0\\145\\0\\0\\0"     \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/run.h"
+#include "tests/support/run.h"
 #include "tools/dump/capture.h"
 
 /* Two frames, "abc" and "de", of link type 113; the second field of the time is 500. */

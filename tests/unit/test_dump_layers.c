@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/run.h"
+#include "tests/support/run.h"
 #include "tools/dump/layers.h"
 
 #define COUNT(table) ((int)(sizeof(table) / sizeof(table)[0]))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sn/layout.h"
 #include "sn/packet.h"
+#include "tests/support/run.h"
 #include "tests/unit/examples.h"
-#include "tests/unit/run.h"
 
 #include <stdio.h>
 #include <sys/random.h>

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "config/config.h"
-#include "tests/unit/run.h"
+#include "tests/support/run.h"
 
 static const struct {
     const char *text;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stamps and what is concluded from them. */
-#include "tests/unit/run.h"
+#include "tests/support/run.h"
 #include "tools/sim/flows.h"
 
 #define COUNT(table) ((int)(sizeof(table) / sizeof(table)[0]))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/run.h"
+#include "tests/support/run.h"
 #include "tools/sim/latency.h"
 
 static struct latency l; /* too large for a stack */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "sn/print.h"
-#include "tests/unit/run.h"
+#include "tests/support/run.h"
 #include "tools/sim/node_parts.h"
 
 #define SECOND UINT64_C(1000000)

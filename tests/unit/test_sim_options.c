@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "tests/unit/run.h"
+#include "tests/support/run.h"
 #include "tools/sim/options.h"
 
 #define COUNT(table) ((int)(sizeof(table) / sizeof(table)[0]))

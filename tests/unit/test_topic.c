@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sn/topic.h"
-#include "tests/unit/run.h"
+#include "tests/support/run.h"
 
 #define COUNT(table) ((int)(sizeof(table) / sizeof(table)[0]))
 

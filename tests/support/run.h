@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run - the main function that a test program with one case needs */
-#ifndef TESTS_UNIT_RUN_H
-#define TESTS_UNIT_RUN_H
+#ifndef TESTS_SUPPORT_RUN_H
+#define TESTS_SUPPORT_RUN_H
 
 #include <check.h>
 #include <stdlib.h>
