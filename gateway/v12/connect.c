@@ -216,6 +216,8 @@ void connect_proceed(struct core *core, struct attempt *a, msec_t now)
         withdraw(core, s); /* what an earlier attempt asked for */
     if (new_session)
         session_forget(core, s);
+    else if (before == UPSTREAM_OPENING && session_live(s))
+        ended_by_broker(core, s, now); /* that attempt had taken its connection */
 }
 
 /* The broker turned the connection down, and any earlier one of the session is closed for it. */
