@@ -209,14 +209,14 @@ void broker_link_retry(struct broker_link *link)
 {
     struct broker *broker = link->broker;
     msec_t now = broker_now(broker);
-
     bool settled = link->opened_at > 0 && now - link->opened_at >= SETTLED_MS;
 
     if (settled)
         link->attempts = 0;
     link->opened_at = 0;
     link->deadline = now + next_pause(link);
-    if (link->urgent && settled) {
+    /* The scout goes and looks; after overdue acknowledgements the broker has had its time. */
+    if ((link->urgent && settled) || link->failure.kind == FAILURE_ACKS) {
         broker_link_connect(link);
     } else if (link->urgent) {
         broker->urgent_link = link;

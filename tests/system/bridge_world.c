@@ -27,6 +27,7 @@ static void on_barrier(uv_prepare_t *prepare)
 {
     struct world *w = prepare->data;
 
+    w->turns++;
     if (w->bridge && !w->held)
         bridge_flush(w->bridge);
 }

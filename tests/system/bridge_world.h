@@ -32,6 +32,7 @@ struct world {
     size_t count;
     char notices[8192];
     bool stopped;
+    unsigned turns;
     bool held; /* no flush: as if the barrier never came */
 };
 

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fake_broker - a listener on the test's own loop that answers MQTT packets as the test says
+ *
+ * For what a real broker cannot be brought to do on demand. CONNECT of the gateway itself ("own")
+ * is accepted and its publishes are acknowledged; every other packet goes to the test's function.
+ */
+#ifndef TESTS_SYSTEM_FAKE_BROKER_H
+#define TESTS_SYSTEM_FAKE_BROKER_H
+
+#include <uv.h>
+
+#include "sn/cursor.h"
+
+struct fake_client;
+
+struct fake_broker {
+    uv_tcp_t listener;
+    uint16_t port;
+    void *self;
+    /* `first`: the fixed header's first octet; `body`: what follows the remaining length. */
+    void (*packet)(void *self, struct fake_client *client, uint8_t first, struct sn_bytes body);
+    struct fake_client *clients;
+};
+
+void fake_broker_start(struct fake_broker *fake, uv_loop_t *loop);
+void fake_broker_stop(struct fake_broker *fake);
+void fake_send(struct fake_client *client, const void *octets, size_t len);
+void fake_hang_up(struct fake_client *client);
+
+/* Where a PUBLISH of QoS 1 or 2 has its packet identifier. */
+uint16_t fake_publish_mid(struct sn_bytes body);
+
+#endif
