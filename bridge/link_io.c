@@ -33,7 +33,7 @@ static void settle(struct broker_link *link)
         seen_forget(link->seen);
     if (!link->resumed)
         link_replay(link);
-    link->resumed = false;
+    link->resumed = link->forgotten = false;
     link_emit(link, (struct bridge_event){.type = BRIDGE_OPENED, .session_present = link->present});
 }
 
@@ -47,12 +47,13 @@ static void on_connect(struct mosquitto *mosq, void *self, int code, int flags,
     if (link->closing || link->failed || link->state != LINK_CONNECTING)
         return;
     link->connack_reason = (uint8_t)code;
-    link->present = flags & 1;
+    /* A second CONNECT finds what the first one made: new, all the same. */
+    link->present = (flags & 1) && !link->forgotten;
     if (code == 0 && link->resumed && !link->present) {
         /* The broker forgot the session: the library would now finish QoS 2 handshakes the broker
          * knows nothing of, and the messages were lost. Leave before it does (the DISCONNECT
          * stands first in its queue and keeps the will from firing) and publish them anew. */
-        link->renew = true;
+        link->renew = link->forgotten = true;
         mosquitto_disconnect_v5(mosq, 0, NULL);
     } else if (code == 0) {
         link->opened_due = true;

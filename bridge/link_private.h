@@ -93,6 +93,7 @@ struct broker_link {
     bool holds : 1;         /* mosq has publishes of ours in flight */
     bool resumed : 1;       /* mosq is an older one connected again */
     bool renew : 1;         /* the broker forgot the session: start over with a new struct */
+    bool forgotten : 1;     /* ... and the fresh session it made of it is no old one */
     bool discard : 1;       /* mosq must not be used again */
     bool opened_due : 1;    /* CONNACK was seen, OPENED not yet told */
     bool present : 1;       /* session present */

@@ -162,6 +162,7 @@ START_TEST(qos2_starts_again_when_the_broker_forgot)
     ck_assert(publish(w, 1, 1, "t", "x", 2));
     ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 1, 1)->result, BRIDGE_OK);
     ck_assert_str_eq(told, "CONNECT PUBLISH PUBREL CONNECT DISCONNECT CONNECT PUBLISH PUBREL ");
+    ck_assert(!expect(w, BRIDGE_OPENED, 1, 0)->session_present);
     ck_assert_uint_eq(count_events(w, BRIDGE_OPENED, 1), 2);
     end();
 }
