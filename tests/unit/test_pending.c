@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge/pending.h"
 
-#include "tests/unit/run.h"
+#include "tests/support/run.h"
 
 static struct pending_table table;
 

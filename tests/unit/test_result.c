@@ -5,7 +5,7 @@
 #include <mosquitto.h>
 #include <netdb.h>
 
-#include "tests/unit/run.h"
+#include "tests/support/run.h"
 
 static const struct {
     int code;

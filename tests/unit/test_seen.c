@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge/seen.h"
 
-#include "tests/unit/run.h"
+#include "tests/support/run.h"
 
 static bool again(struct seen *seen, uint16_t mid, const char *topic, const char *payload)
 {
