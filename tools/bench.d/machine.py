@@ -53,6 +53,28 @@ def ticks():
     return sum(values) - values[3] - values[4], values[7], sum(values)
 
 
+class Others:
+    """What the rest of the machine did meanwhile: busy time that is not the bench's own."""
+
+    def __init__(self, *pids):
+        self.pids = pids
+        self.begun = time.monotonic()
+        self.busy, self.own = ticks()[0], self.own_seconds()
+
+    def own_seconds(self):
+        total = sum(cpu_seconds(pid) for pid in self.pids)
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+            usage = resource.getrusage(who)
+            total += usage.ru_utime + usage.ru_stime
+        return total
+
+    def percent(self):
+        """Of one processor, on average."""
+        busy = (ticks()[0] - self.busy) / os.sysconf("SC_CLK_TCK")
+        own = self.own_seconds() - self.own
+        return max(100 * (busy - own) / (time.monotonic() - self.begun), 0)
+
+
 def noise(seconds=1.0):
     """How busy the machine is while the bench does nothing."""
     before = ticks()

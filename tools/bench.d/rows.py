@@ -104,9 +104,9 @@ def troubles(result):
     return ", ".join(f"{result[key]} {text}" for key, text in words.items() if result[key])
 
 
-def down(qos, clients, offered):
-    """One plain MQTT publisher; every node subscribes to a topic of its own. More is offered than
-    can pass, as in the rows upwards, and the broker queues it; latencies have rows of their own."""
+def down(qos, clients, offered, paced=False):
+    """One plain MQTT publisher; every node subscribes to a topic of its own. Unless paced, more is
+    offered than can pass, as in the rows upwards: the broker queues it, so there is no latency."""
 
     def run(bench):
         count = int(offered * bench.seconds)
@@ -123,17 +123,17 @@ def down(qos, clients, offered):
         return {"clients": clients, "offered": offered,
                 "per_second": received / max(result["flow_s"], 1e-9),
                 "loss_percent": loss(count, received), **used(result, received),
-                **latency(result["arrival"]), "note": troubles(result)}
+                **(latency(result["arrival"]) if paced else {}), "note": troubles(result)}
 
     return run
 
 
-def delay(clients=50, rate=1000):
-    """QoS 1 at a modest rate: PUBLISH to PUBACK, where the gateway waits for the broker's."""
+def delay_up(qos, clients=50, rate=1000):
+    """PUBLISH to PUBACK or PUBCOMP, where the gateway waits for the broker's, at a modest rate."""
 
     def run(bench):
         with bench.gateway() as gateway:
-            options = ["--topic", "bench/%c", "--clients", clients, "--qos", 1, "--size", SIZE,
+            options = ["--topic", "bench/%c", "--clients", clients, "--qos", qos, "--size", SIZE,
                        "--duration", bench.seconds * 2, "--total-rate", rate]
             with bench.nodes(gateway, *options) as nodes:
                 result = nodes.result(bench.seconds * 2 + 90)
@@ -141,6 +141,23 @@ def delay(clients=50, rate=1000):
                 "loss_percent": loss(result["sent"], result["acknowledged"]),
                 **used(result, result["sent"]), **latency(result["answer"]),
                 "note": troubles(result)}
+
+    return run
+
+
+def delay_round(clients=50, rate=1000):
+    """QoS 0 has no answer, so the nodes subscribe to what they publish: up and down again."""
+
+    def run(bench):
+        with bench.gateway() as gateway:
+            options = ["--topic", "bench/%c", "--subscribe", "bench/%c", "--clients", clients,
+                       "--size", SIZE, "--duration", bench.seconds * 2, "--total-rate", rate]
+            with bench.nodes(gateway, *options) as nodes:
+                result = nodes.result(bench.seconds * 2 + 90)
+        return {"clients": clients, "offered": rate, "per_second": result["per_second"],
+                "loss_percent": loss(result["sent"], result["distinct"]),
+                **used(result, result["sent"] + result["distinct"]),
+                **latency(result["arrival"]), "note": troubles(result)}
 
     return run
 
@@ -205,7 +222,9 @@ ROWS = {
     "down-qos1-50": down(1, 50, 50000),
     "down-qos1-1000": down(1, 1000, 50000),
     "native-delay": native_delay(),
-    "delay-up": delay(),
-    "delay-down": down(1, 50, 1000),
+    "delay-up-qos1": delay_up(1),
+    "delay-up-qos2": delay_up(2),
+    "delay-round-qos0": delay_round(),
+    **{f"delay-down-{clients}": down(1, clients, 1000, paced=True) for clients in (1, 50, 1000)},
     "crowd-10000": crowd(10000),
 }
