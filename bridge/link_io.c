@@ -121,6 +121,7 @@ static void on_message(struct mosquitto *mosq, void *self, const struct mosquitt
         link->broker->counters.redeliveries++;
     } else {
         link->broker->counters.messages++;
+        link->ack_owed = true; /* more may follow */
         link_emit(link,
                   (struct bridge_event){.type = BRIDGE_MESSAGE,
                                         .message = {topic, payload, (uint8_t)m->qos, m->retain}});
@@ -204,12 +205,14 @@ bool link_check(struct broker_link *link, int rc, int err)
     return false;
 }
 
-static void quick_ack(const struct broker_link *link)
+/* What was read is acknowledged at once, or the broker's Nagle and our delayed ACK wait 40 ms for
+ * each other. It costs a segment each way, so only when the broker may have more to say and nothing
+ * was written that carries the acknowledgement anyway. The kernel forgets the option. */
+static void quick_ack(struct broker_link *link)
 {
     int on = 1;
 
-    /* Or the broker's Nagle and our delayed ACK wait 40 ms for each other. The kernel forgets it.
-     */
+    link->ack_owed = false;
     if (link->watch && link->broker->config->address.kind != ENDPOINT_UNIX)
         setsockopt(link->watch->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
@@ -233,8 +236,9 @@ static void read_packets(struct broker_link *link)
         mosquitto_log_callback_set(link->mosq, NULL); /* it would cost a line per packet */
         link->logging = false;
     }
-    quick_ack(link);
-    if (mosquitto_want_write(link->mosq))
+    if (link->pending.count > 0 || !TAILQ_EMPTY(&link->asks))
+        link->ack_owed = true;
+    if (link->ack_owed || mosquitto_want_write(link->mosq))
         link_need_flush(link);
 }
 
@@ -302,6 +306,13 @@ void link_write(struct broker_link *link)
 {
     if (!link->mosq || !link->watch || link->failed)
         return;
+    if (!mosquitto_want_write(link->mosq)) {
+        if (link->ack_owed)
+            quick_ack(link);
+        if (link->state != LINK_LEAVING && !link->cut && !link->watch->writable)
+            return;
+    }
+    link->ack_owed = false;
     errno = 0;
     link->writing = true;
     int rc = mosquitto_loop_write(link->mosq, 1);

@@ -99,6 +99,7 @@ struct broker_link {
     bool present : 1;       /* session present */
     bool cut : 1;           /* close without DISCONNECT */
     bool connect_later : 1; /* when the worker is done */
+    bool ack_owed : 1;      /* read since the last write; see quick_ack */
     bool logging : 1;       /* the TLS library's complaints are listened to */
     uint8_t close_how, close_keep;
 };
