@@ -181,6 +181,25 @@ void client_says(struct sn_packet p)
     client_says_from(device(1), p);
 }
 
+static size_t from_hex(const char *hex, uint8_t *octets, size_t cap)
+{
+    size_t len = 0;
+
+    for (char *end; *hex != '\0'; hex = end) {
+        ck_assert_uint_lt(len, cap);
+        octets[len++] = (uint8_t)strtoul(hex, &end, 16);
+        ck_assert_ptr_ne(end, hex);
+    }
+    return len;
+}
+
+void client_sends(const char *hex)
+{
+    uint8_t octets[256];
+
+    client_sends_from(device(1), octets, from_hex(hex, octets, sizeof octets));
+}
+
 static const struct sent *take(void)
 {
     ck_assert_msg(story->out_first < story->out_count, "the gateway says nothing");
@@ -226,6 +245,16 @@ void gateway_says(struct sn_packet p)
     gateway_says_to(device(1), p);
 }
 
+void gateway_sends(const char *hex)
+{
+    uint8_t octets[256];
+    size_t len = from_hex(hex, octets, sizeof octets);
+    const struct sent *s = take();
+
+    ck_assert_uint_eq(s->len, len);
+    ck_assert_mem_eq(s->wire, octets, len);
+}
+
 void gateway_broadcasts(struct sn_packet p)
 {
     const struct sent *s = take();
@@ -266,6 +295,21 @@ struct bridge_request broker_sees(enum bridge_request_type type)
     }
     ck_abort_msg("the broker sees nothing of the kind");
     return (struct bridge_request){0};
+}
+
+void broker_looks_away(void)
+{
+    story->request_first = story->request_count;
+}
+
+void broker_gets(const char *topic, const char *payload, uint8_t qos)
+{
+    struct bridge_message m = broker_sees(BRIDGE_PUBLISH).message;
+
+    ck_assert_msg(sn_bytes_equal(m.topic, sn_text(topic)), "published on %.*s instead of %s",
+                  (int)m.topic.len, (const char *)m.topic.data, topic);
+    ck_assert(sn_bytes_equal(m.payload, sn_text(payload)));
+    ck_assert_uint_eq(m.qos, qos);
 }
 
 void broker_says(struct bridge_event event)

@@ -67,6 +67,9 @@ void gateway_says_to(struct sn_peer to, struct sn_packet p);
 void gateway_says(struct sn_packet p); /* to device(1) */
 void gateway_broadcasts(struct sn_packet p);
 void gateway_is_silent(void);
+/* The same as octets, "02 16" (device 1). */
+void client_sends(const char *hex);
+void gateway_sends(const char *hex);
 
 /* Takes the next packet to device(1) whatever it is, decoded; fails when there is none. */
 struct sn_packet gateway_said(void);
@@ -76,6 +79,10 @@ struct sn_packet gateway_said(void);
 struct bridge_request broker_sees(enum bridge_request_type type);
 bool broker_saw(enum bridge_request_type type); /* is there one; takes nothing */
 void broker_says(struct bridge_event event);
+
+/* The next PUBLISH request must be this one. */
+void broker_gets(const char *topic, const char *payload, uint8_t qos);
+void broker_looks_away(void); /* what was asked so far is of no interest */
 
 /* The broker's message for the client of this id. */
 void broker_delivers(const char *client_id, const char *topic, const char *payload, uint8_t qos);
