@@ -99,6 +99,15 @@ static void heard(const struct turn *t)
     }
 }
 
+/* CONNECT and PINGREQ may tell that the address has another user now (A7, A9). */
+static bool of_another_client(const struct turn *t)
+{
+    const struct sn_packet *p = t->p;
+
+    return (p->type == SN_CONNECT || p->type == SN_PINGREQ) && p->body.len > 0 &&
+           !sn_bytes_equal(p->body, t->s->client_id);
+}
+
 void answer_stranger(const struct turn *t)
 {
     struct core *core = t->core;
@@ -140,7 +149,7 @@ void v12_packet(struct core *core, msec_t now, const struct sn_peer *from,
         count(core, COUNT_protocol_errors);
         return;
     }
-    if (t.s && !from->broadcast)
+    if (t.s && !from->broadcast && !of_another_client(&t))
         heard(&t);
     rule(&t);
 }
