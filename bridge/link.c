@@ -261,12 +261,25 @@ static void settle_mosq(struct broker_link *link)
         link_drop_mosq(link);
 }
 
+/* libmosquitto does not wait for a connection before it settles for an address, so of a host with
+ * IPv6 and IPv4 it never gets to the second when the first is silent. After such a failure the next
+ * attempt is confined to IPv4, the one after it is not, and so on. */
+static void try_other_family(struct broker_link *link)
+{
+    const struct failure *f = &link->failure;
+
+    if (f->kind == FAILURE_TIMEOUT || (f->kind == FAILURE_LIBRARY && f->code == MOSQ_ERR_ERRNO))
+        link->broker->ipv4_only = !link->broker->ipv4_only;
+}
+
 static void close_lost(struct broker_link *link)
 {
     bool was_open = link->state == LINK_OPEN;
     struct bridge_event event = {.type = was_open ? BRIDGE_CLOSED : BRIDGE_OPENED,
                                  .result = failure_result(&link->failure)};
 
+    if (link->urgent && !was_open)
+        try_other_family(link);
     settle_mosq(link);
     link_forget_asks(link);
     link->behind = 0;

@@ -93,12 +93,13 @@ static int set_expiry(struct link_job *job)
 
 static int connect_once(struct link_job *job)
 {
-    const struct broker_config *config = job->broker->config;
+    const struct endpoint *to = &job->broker->config->address;
+    const char *from = job->ipv4_only && to->kind != ENDPOINT_UNIX ? "0.0.0.0" : NULL;
 
     errno = 0;
     return job->again ? mosquitto_reconnect_async(job->mosq)
-                      : mosquitto_connect_async(job->mosq, config->address.host,
-                                                config->address.port, (int)config->keepalive);
+                      : mosquitto_connect_bind_async(job->mosq, to->host, to->port,
+                                                     (int)job->broker->config->keepalive, from);
 }
 
 /* A full backlog of a unix socket (ten for mosquitto) is EAGAIN instead of a wait. */
@@ -286,6 +287,7 @@ static void queue_job(struct broker_link *link, struct link_job *job)
                              .link = link,
                              .mosq = link->mosq,
                              .expiry = link->expiry,
+                             .ipv4_only = broker->ipv4_only,
                              .again = link->holds};
     mosquitto_user_data_set(job->mosq, job);
     link->resumed = link->holds;

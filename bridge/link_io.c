@@ -221,13 +221,19 @@ static void quick_ack(struct broker_link *link)
  * early, what is left is in the socket and the watch reports it again. */
 static void read_packets(struct broker_link *link)
 {
+    const bool plain = link->broker->config->address.kind != ENDPOINT_TLS;
+
     for (int n = 0; n < PACKETS_PER_TURN; n++) {
+        const unsigned awaited = link->pending.count;
         errno = 0;
         int rc = mosquitto_loop_read(link->mosq, 1);
         int err = errno;
         if (link->opened_due && rc == MOSQ_ERR_SUCCESS)
             settle(link);
         if (!link_check(link, rc, err) || err == EAGAIN)
+            break;
+        /* The one answer that was awaited has come: spare the read that would find nothing. */
+        if (plain && awaited == 1 && link->pending.count == 0)
             break;
     }
     if (link->failed)

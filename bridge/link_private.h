@@ -58,6 +58,7 @@ struct link_job {
     struct broker_link *link; /* NULL: given up meanwhile */
     struct mosquitto *mosq;
     uint32_t expiry;
+    bool ipv4_only;
     bool again; /* a struct that was connected before */
     struct failure failure;
     char detail[160];
@@ -113,6 +114,7 @@ struct broker {
     size_t links;
     uint32_t connecting;
     bool paused, freed;
+    bool ipv4_only; /* what the next connections are confined to */
     uint64_t random;
     char detail[160]; /* what the TLS library said last */
     unsigned holds;   /* handles and jobs that still point here */

@@ -30,13 +30,16 @@ struct bridge *bridge_new(uv_loop_t *loop, const struct config *config, struct b
  * A CLOSE is always taken. */
 bool bridge_request(struct bridge *bridge, const struct bridge_request *request);
 
-/* The barrier: everything queued for the broker since the last flush is written now, connections
- * that failed are renewed, and nothing is written at any other time. */
+/* The barrier: everything queued for the broker since the last flush is written now, and nothing is
+ * written at any other time. No event comes from here. */
 void bridge_flush(struct bridge *bridge);
 
 /* Says "offline", closes every connection politely, and calls `done` when all have closed or
  * `within_ms` has passed. Only bridge_flush and bridge_free may follow. */
 void bridge_stop(struct bridge *bridge, uint32_t within_ms, void (*done)(void *self), void *self);
+
+/* Drops what is still open. Workers may still read the configuration: run the loop to its end
+ * before freeing that. */
 void bridge_free(struct bridge *bridge);
 
 bool bridge_broker_up(const struct bridge *bridge);

@@ -393,6 +393,12 @@ START_TEST(window_is_bounded)
 }
 END_TEST
 
+static void opened_when_up(uint32_t slot, const char *id)
+{
+    await(w, bridge_broker_up(w->bridge));
+    opened_as(w, slot, id, true);
+}
+
 START_TEST(nobody_there)
 {
     begin("");
@@ -405,6 +411,21 @@ START_TEST(nobody_there)
     world_broker_start(w);
     ck_assert_int_eq(expect(w, BRIDGE_OPENED, 0, 0)->result, BRIDGE_OK);
     opened_as(w, 1, "early", true);
+    end();
+}
+END_TEST
+
+/* A name with addresses of both families, of which the broker serves one; attempts while it is
+ * away must not lead past it. */
+START_TEST(name_with_several_addresses)
+{
+    begin("");
+    w->config.broker.address.host = "localhost";
+    world_bridge_start(w);
+    await(w, bridge_counters(w->bridge)->connect_failures >= 3);
+    world_broker_start(w);
+    opened_when_up(1, "sensor");
+    await(w, bridge_counters(w->bridge)->connects == 2);
     end();
 }
 END_TEST
@@ -553,6 +574,7 @@ int main(void)
     tcase_add_test(one, strings_that_brokers_hate_stay_here);
     tcase_add_test(one, window_is_bounded);
     tcase_add_test(one, nobody_there);
+    tcase_add_test(one, name_with_several_addresses);
     tcase_add_test(one, unknown_host);
     tcase_add_test(one, somebody_there_who_never_answers);
     tcase_add_test(one, unreadable_certificate);
