@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/command.h"
+#include "tests/support/run.h"
 
 #define ARGS_MAX 8
 
@@ -56,15 +57,9 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("command");
-    TCase *tcase = tcase_create("lines");
-    SRunner *runner = srunner_create(suite);
+    TCase *tcase = tcase_create("command");
 
     tcase_add_loop_test(tcase, reads_a_command_line, 0,
                         (int)(sizeof command_lines / sizeof *command_lines));
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_case("command", tcase);
 }

@@ -8,6 +8,7 @@
 
 #include "gateway/clock.h"
 #include "gateway/log.h"
+#include "tests/support/run.h"
 
 static int read_end;
 static char seen[1 << 16];
@@ -167,9 +168,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("log");
-    TCase *tcase = tcase_create("lines");
-    SRunner *runner = srunner_create(suite);
+    TCase *tcase = tcase_create("log");
 
     tcase_add_test(tcase, the_level_is_tested_before_the_arguments);
     tcase_add_test(tcase, the_journal_gets_a_priority_instead_of_the_time);
@@ -177,9 +176,5 @@ int main(void)
     tcase_add_test(tcase, the_next_line_of_the_site_tells_what_was_suppressed);
     tcase_add_test(tcase, a_long_line_is_cut);
     tcase_add_loop_test(tcase, strange_octets_cannot_forge_lines, 0, 4);
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_case("log", tcase);
 }

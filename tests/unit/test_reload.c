@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "gateway/reload.h"
+#include "tests/support/run.h"
 
 static const struct change {
     const char *before, *after, *told; /* what is told, each followed by ; */
@@ -59,14 +60,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("reload");
-    TCase *tcase = tcase_create("changes");
-    SRunner *runner = srunner_create(suite);
+    TCase *tcase = tcase_create("reload");
 
     tcase_add_loop_test(tcase, tells_what_has_to_wait, 0, (int)(sizeof changes / sizeof *changes));
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_case("reload", tcase);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sn/link/udp_queue.h"
+#include "tests/support/run.h"
 
 static const uint8_t route[SN_ROUTE_MAX] = {[0] = 0xFE, [19] = 3};
 
@@ -92,16 +93,10 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("udp_queue");
-    TCase *tcase = tcase_create("queue");
-    SRunner *runner = srunner_create(suite);
+    TCase *tcase = tcase_create("udp_queue");
 
     tcase_add_test(tcase, keeps_the_order_through_many_rounds);
     tcase_add_test(tcase, is_bounded_in_datagrams);
     tcase_add_test(tcase, is_bounded_in_octets);
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_case("udp_queue", tcase);
 }
