@@ -1,0 +1,377 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way to the broker: it goes away and comes back, TLS, passwords, sockets (issue 4)."""
+
+import subprocess
+import time
+
+import pytest
+
+from certificates import Authority
+from device import CONGESTION, NOT_SUPPORTED, SHORT, publish_packet
+from gateway import both_versions
+from ports import free_port
+from waiting import PATIENCE, until
+
+AWAY = {"broker": {"ack_timeout": 1, "connect_timeout": 1}}
+
+
+def publish_until_accepted(device, tid, data):
+    """As a patient device: congestion means try again later. Returns how often it was told."""
+    congested = 0
+    deadline = time.monotonic() + 2 * PATIENCE
+    while time.monotonic() < deadline:
+        device.send(publish_packet(tid, data, qos=1, mid=device.mid()))
+        answer = device.answer("PUBACK", timeout=2 * PATIENCE, mid=device.last_mid)
+        if answer.return_code == 0:
+            return congested
+        assert answer.return_code == CONGESTION
+        congested += 1
+        time.sleep(0.02)
+    raise AssertionError("congestion for ever")
+
+
+def deliver_until_heard(observer, device, topic, data):
+    """Publishes to the device until it hears, because a subscription is renewed in its own time."""
+
+    def heard():
+        observer.publish(topic, data)
+        try:
+            return device.take(timeout=0.2).data == data
+        except AssertionError:
+            return False
+
+    until(heard, f"{topic} to reach the device", timeout=2 * PATIENCE)
+
+
+@both_versions
+@pytest.mark.config(**AWAY)
+def test_a_broker_restart_disconnects_nobody_and_everything_resumes(
+    broker, observer, gateway, new_device
+):
+    """Issue 4, field notes D4: congestion while away, then publish, subscriptions and sleep."""
+    active = new_device("active").connect(clean=True)
+    stored = new_device("stored").connect(clean=False)
+    sleeper = new_device("sleeper").connect(clean=False)
+    tid = active.register("state/active")
+    for device in (active, stored, sleeper):
+        device.subscribe(f"cmd/{device.client_id.decode()}", qos=1)
+    sleeper.sleep(60)
+
+    broker.kill()
+    active.ping()
+    active.send(publish_packet(tid, b"away", qos=1, mid=100))
+    active.answer("PUBACK", mid=100, return_code=CONGESTION)
+    active.send(publish_packet(tid, b"away", qos=2, mid=101))
+    active.answer("PUBACK", mid=101, return_code=CONGESTION)
+    newcomer = new_device("newcomer").connect(code=CONGESTION)
+    assert sleeper.wake() == []
+    stored.ping()
+
+    broker.start()
+    observer.until_subscribed()
+    publish_until_accepted(active, tid, b"back")
+    observer.hears("state/active", b"back")
+    until(lambda: newcomer_connects(newcomer), "the newcomer to be let in")
+    deliver_until_heard(observer, active, "cmd/active", b"1")
+    deliver_until_heard(observer, stored, "cmd/stored", b"2")
+    heard = []
+
+    def sleeper_heard():
+        observer.publish("cmd/sleeper", b"3")
+        heard.extend(sleeper.wake())
+        return heard
+
+    until(sleeper_heard, "the sleeper to get messages", timeout=2 * PATIENCE)
+    assert {message.data for message in heard} == {b"3"}
+    active.ping()
+    assert observer.retained(gateway.state_topic) == b"online"
+
+
+def newcomer_connects(device):
+    device.send(device.connect_packet())
+    return device.expect("CONNACK").return_code == 0
+
+
+@pytest.mark.config(**AWAY)
+def test_qos_0_is_dropped_without_a_word_while_the_broker_is_away(broker, device):
+    """Counted, not answered; nothing breaks."""
+    device.connect()
+    tid = device.register("a/b")
+    broker.kill()
+    for _ in range(5):
+        device.publish(tid, b"x", qos=0)
+        device.send(publish_packet("ab", b"x", qos=3, tid_type=SHORT))
+    device.ping()
+
+
+@pytest.mark.config(**AWAY)
+def test_subscribe_while_the_broker_is_away_is_congestion(broker, device):
+    """8.6: the client repeats it after T_WAIT."""
+    device.connect()
+    broker.kill()
+    device.subscribe("cmd/x", code=CONGESTION)
+    device.unsubscribe("cmd/x")
+    device.ping()
+
+
+@pytest.mark.config(**AWAY)
+def test_the_gateway_may_start_before_the_broker(start_broker, start_observer, new_gateway, new_device_at):
+    """Issue 4: everything resumes by itself."""
+    broker = start_broker()
+    broker.kill()
+    gateway = new_gateway(broker.url).start().until_listening()
+    device = new_device_at(gateway)
+    device.connect(code=CONGESTION)
+    broker.start()
+    until(lambda: newcomer_connects(device), "the device to be let in", timeout=2 * PATIENCE)
+    gateway.until_online(start_observer(broker.port))
+
+
+@pytest.mark.config(**AWAY)
+def test_a_broker_that_hangs_blocks_nobody(broker, observer, gateway, new_device):
+    """Issue 4: an acknowledgement timer; never blocking the loop."""
+    first = new_device("first").connect()
+    tid = first.register("a/b")
+    broker.freeze()
+    try:
+        first.send(publish_packet(tid, b"x", qos=1, mid=1))
+        late = new_device("late")
+        late.send(late.connect_packet())
+        for _ in range(20):
+            start = time.monotonic()
+            first.ping()
+            assert time.monotonic() - start < 1
+        assert first.answer("PUBACK", mid=1).return_code == CONGESTION
+        late.answer("CONNACK", return_code=CONGESTION)
+    finally:
+        broker.thaw()
+    publish_until_accepted(first, tid, b"y")
+
+
+@pytest.mark.config(**AWAY)
+def test_many_broker_restarts(broker, observer, gateway, device):
+    """Field notes D7: no stuck link."""
+    device.connect()
+    tid = device.subscribe("cmd/x", qos=1).tid
+    for n in range(4):
+        broker.kill()
+        broker.start()
+        observer.until_subscribed()
+        publish_until_accepted(device, tid, b"up %d" % n)
+        observer.hears("cmd/x", b"up %d" % n)
+    assert gateway.process.poll() is None
+
+
+@both_versions
+def test_acknowledged_means_the_broker_has_it(broker, observer, device):
+    """Rule 3: PUBACK after the broker's, so a killed broker takes no acknowledged QoS 1 back."""
+    device.connect()
+    tid = device.register("a/b")
+    broker.freeze()
+    device.send(publish_packet(tid, b"x", qos=1, mid=1))
+    device.nothing_pending()
+    device.send(publish_packet(tid, b"y", qos=2, mid=2))
+    device.nothing_pending()
+    broker.thaw()
+    device.answer("PUBACK", mid=1, return_code=0)
+    device.answer("PUBREC", mid=2)
+
+
+def test_a_client_kicked_by_the_broker_is_told(broker, start_observer, device):
+    """Section 9: DISCONNECT from the broker is DISCONNECT to the client."""
+    device.connect()
+    start_observer(broker.port, client_id="sensor-1")
+    device.expect("DISCONNECT", timeout=2 * PATIENCE)
+
+
+# -- ways to reach a broker
+
+
+def device_story(gateway, observer, device):
+    device.connect()
+    device.subscribe("cmd/x", qos=1)
+    device.publish(device.register("state/x"), b"up", qos=2)
+    observer.hears("state/x", b"up")
+    observer.publish("cmd/x", b"down")
+    assert device.take().data == b"down"
+
+
+@both_versions
+def test_unix_socket(tmp_path, start_broker, start_observer, new_gateway, new_device_at):
+    """Issue 4: unix: URLs for a local broker."""
+    path = tmp_path / "mosquitto.sock"
+    broker = start_broker(lines=f"listener 0 {path}\n")
+    observer = start_observer(broker.port)
+    gateway = new_gateway(f"unix:{path}").start().until_listening().until_online(observer)
+    device_story(gateway, observer, new_device_at(gateway))
+
+
+class Secured:
+    """A broker with a plain listener for the observer and a TLS listener for the gateway."""
+
+    def __init__(self, start_broker, start_observer, lines):
+        self.port = free_port()
+        self.broker = start_broker(
+            lines=f"listener {self.port} 127.0.0.1\n" + "\n".join(lines) + "\n"
+        )
+        self.observer = start_observer(self.broker.port)
+        self.url = f"mqtts://127.0.0.1:{self.port}"
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return Authority(tmp_path)
+
+
+def server_lines(authority, alternatives="IP:127.0.0.1,DNS:localhost"):
+    key, file = authority.issue("server", alternatives)
+    return [f"cafile {authority.file}", f"certfile {file}", f"keyfile {key}"]
+
+
+@both_versions
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_mqtts(authority, start_broker, start_observer, new_gateway, new_device_at, host):
+    """Issue 4, field notes F2: verified by host name, also when the URL holds an address."""
+    secured = Secured(start_broker, start_observer, server_lines(authority))
+    url = f"mqtts://{host}:{secured.port}"
+    gateway = new_gateway(url, {"broker": {"ca_file": authority.file}}).start()
+    gateway.until_listening().until_online(secured.observer)
+    device_story(gateway, secured.observer, new_device_at(gateway))
+
+
+def test_mqtts_refuses_a_certificate_for_another_host(
+    authority, start_broker, start_observer, new_gateway, new_device_at
+):
+    """Field notes F2"""
+    secured = Secured(start_broker, start_observer, server_lines(authority, "DNS:other.example"))
+    options = {"ca_file": authority.file}
+    gateway = new_gateway(secured.url, {"broker": options}).start().until_listening()
+    device = new_device_at(gateway)
+    device.send(device.connect_packet())
+    assert device.expect("CONNACK").return_code in (CONGESTION, NOT_SUPPORTED)
+    assert secured.broker.connections_of("sensor-1") == 0
+    gateway.until_logged(r"(?i)certificate|tls|verif")
+
+
+def test_mqtts_insecure_takes_any_host_name_on_request(
+    authority, start_broker, start_observer, new_gateway, new_device_at
+):
+    """`[broker] tls_insecure`"""
+    secured = Secured(start_broker, start_observer, server_lines(authority, "DNS:other.example"))
+    options = {"ca_file": authority.file, "tls_insecure": "yes"}
+    gateway = new_gateway(secured.url, {"broker": options}).start().until_listening()
+    gateway.until_online(secured.observer)
+    new_device_at(gateway).connect()
+
+
+def test_mqtts_refuses_a_foreign_authority(
+    tmp_path, authority, start_broker, start_observer, new_gateway, new_device_at
+):
+    """Field notes F2"""
+    other = Authority(tmp_path, "other")
+    secured = Secured(start_broker, start_observer, server_lines(authority))
+    gateway = new_gateway(secured.url, {"broker": {"ca_file": other.file}}).start()
+    gateway.until_listening()
+    device = new_device_at(gateway)
+    device.send(device.connect_packet())
+    assert device.expect("CONNACK").return_code in (CONGESTION, NOT_SUPPORTED)
+    assert secured.broker.connections_of("sensor-1") == 0
+
+
+def test_mqtts_with_a_client_certificate(
+    authority, start_broker, start_observer, new_gateway, new_device_at
+):
+    """Issue 4"""
+    lines = server_lines(authority) + ["require_certificate true"]
+    secured = Secured(start_broker, start_observer, lines)
+    key, file = authority.issue("gateway")
+    options = {"ca_file": authority.file, "cert_file": file, "key_file": key}
+    gateway = new_gateway(secured.url, {"broker": options}).start().until_listening()
+    gateway.until_online(secured.observer)
+    device_story(gateway, secured.observer, new_device_at(gateway))
+
+
+def test_mqtts_with_a_pre_shared_key(
+    tmp_path, start_broker, start_observer, new_gateway, new_device_at
+):
+    """Issue 4"""
+    keys, key = tmp_path / "psk", tmp_path / "gateway.psk"
+    keys.write_text("gateway:0123456789abcdef0123456789abcdef\n")
+    key.write_text("0123456789abcdef0123456789abcdef\n")
+    secured = Secured(start_broker, start_observer, [f"psk_file {keys}", "psk_hint test"])
+    options = {"psk_identity": "gateway", "psk_file": key}
+    gateway = new_gateway(secured.url, {"broker": options}).start().until_listening()
+    gateway.until_online(secured.observer)
+    device_story(gateway, secured.observer, new_device_at(gateway))
+
+
+@both_versions
+@pytest.mark.parametrize("where", ["password", "password_file"])
+def test_user_and_password(
+    tmp_path, start_broker, start_observer, new_gateway, new_device_at, where
+):
+    """Issue 4: from the file of the configuration, or better from one of its own."""
+    users, secret = tmp_path / "users", tmp_path / "secret"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", users, "gateway", "s3cret word"], check=True)
+    secret.write_text("s3cret word\n")
+    broker = start_broker(lines=f"allow_anonymous false\npassword_file {users}\n")
+    observer = start_observer(broker.port, username="gateway", password="s3cret word")
+    options = {"username": "gateway", where: secret if where == "password_file" else "s3cret word"}
+    gateway = new_gateway(broker.url, {"broker": options}).start().until_listening()
+    gateway.until_online(observer)
+    new_device_at(gateway).connect()
+    assert "s3cret" not in gateway.log()
+
+
+def test_a_wrong_password_is_told_once_and_clearly(start_broker, new_gateway, new_device_at):
+    """Section 9: CONNACK 0x03, and the operator reads why. Field notes D3: no log storm."""
+    broker = start_broker(lines="allow_anonymous false\n")
+    gateway = new_gateway(broker.url).start().until_listening()
+    device = new_device_at(gateway)
+    for _ in range(5):
+        device.connect(code=NOT_SUPPORTED)
+    gateway.until_logged(r"(?i)not authori|refused|bad user")
+    assert len(gateway.log().splitlines()) < 100
+
+
+@pytest.mark.config(broker={"client_id": "my-gateway", "status_topic": "site/7/${id}"})
+def test_the_gateways_own_connection_is_configurable(broker, observer, new_gateway):
+    """Issue 4: `<prefix>/state` under [broker] status_topic."""
+    gateway = new_gateway(broker.url).start().until_listening()
+    observer.hears("site/7/7/state", b"online")
+    assert observer.retained("site/7/7/state") == b"online"
+    assert broker.connections_of("my-gateway") == 1
+    assert gateway.stop() == 0
+    observer.hears("site/7/7/state", b"offline")
+
+
+@pytest.mark.config(broker={"status_topic": ""})
+def test_the_status_topic_can_be_switched_off(broker, observer, new_gateway, new_device_at):
+    """Empty is off."""
+    gateway = new_gateway(broker.url).start().until_listening()
+    device = new_device_at(gateway).connect()
+    device.publish("ab", b"x", tid_type=SHORT)
+    observer.hears("ab", b"x")
+    assert gateway.stop() == 0
+    observer.barrier()
+    assert [seen.topic for seen in observer.messages if "state" in seen.topic] == []
+
+
+@both_versions
+def test_mqtt_version_towards_the_broker(broker, device, mqtt_version):
+    """Issue 4: 5 by default, 3.1.1 by option."""
+    device.connect()
+    number = {"5": 5, "3.1.1": 2}[mqtt_version]  # mosquitto counts 3.1.1 as 2
+    broker.until_logged(rf"as sensor-1 \(p{number}, ")
+
+
+@both_versions
+def test_a_persistent_session_gets_what_the_broker_queued(broker, observer, device):
+    """Section 9: Clean=0 is a session at the broker; its queue comes at the next connect."""
+    device.connect(clean=False)
+    device.subscribe("cmd/x", qos=1)
+    device.disconnect()
+    broker.until_logged(r"Client sensor-1 disconnected\.")
+    observer.publish_many([("cmd/x", b"%d" % n) for n in range(10)])
+    device.connect(clean=False)
+    assert [device.take().data for _ in range(10)] == [b"%d" % n for n in range(10)]
