@@ -90,8 +90,7 @@ def new_gateway(request, tmp_path, mqtt_version):
 
     yield new
     for gateway in gateways:
-        if gateway.process and gateway.process.poll() is None:
-            gateway.signal(15)
+        gateway.ask_to_stop()
     for gateway in gateways:
         gateway.verify()
 

@@ -103,8 +103,9 @@ class Device:
             self.socket.sendto(wire, self.address)
 
     def say(self, kind):
-        """A message without a body: say("PINGREQ")."""
-        self.send(MQTTSN(type=getattr(sn, kind)))
+        """A message without a body: say("PINGREQ"). The length is given because scapy, left alone,
+        miscounts a DISCONNECT without a duration."""
+        self.send(MQTTSN(len=2, type=getattr(sn, kind)))
 
     def _receive(self, timeout):
         deadline = time.monotonic() + timeout

@@ -75,7 +75,7 @@ class Gateway:
         self.log_path = os.path.join(self.directory, name + ".log")
         self.config_path = os.path.join(self.directory, name + ".ini")
         self.process = None
-        self.killed = False
+        self.killed = self.asked = False
         self.sections = {
             "gateway": {"id": GATEWAY_ID, "retry_interval": 2, "advertise_interval": 0},
             "broker": {
@@ -120,7 +120,7 @@ class Gateway:
                 stdout=log,
                 stderr=log,
             )
-        self.killed = False
+        self.killed = self.asked = False
         return self
 
     def until_listening(self, address=None):
@@ -159,6 +159,7 @@ class Gateway:
 
     def signal(self, number):
         self.process.send_signal(number)
+        self.asked = self.asked or number in (signal.SIGTERM, signal.SIGINT)
 
     def kill(self):
         """As a power cut does it: no goodbye to anybody."""
@@ -166,12 +167,17 @@ class Gateway:
         self.process.kill()
         self.process.wait()
 
+    def ask_to_stop(self):
+        """SIGTERM, once: a second one would make it leave without good-byes."""
+        if self.process and self.process.poll() is None and not self.asked:
+            self.process.send_signal(signal.SIGTERM)
+            self.asked = True
+
     def stop(self):
-        """SIGTERM, and nothing to complain about. Returns the exit code."""
+        """Returns the exit code."""
         if self.process is None or self.killed:
             return 0
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+        self.ask_to_stop()
         try:
             code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:

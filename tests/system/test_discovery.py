@@ -136,7 +136,7 @@ def test_other_messages_in_the_group_are_not_answered(broker, observer, new_gate
     gateway = new_gateway(broker.url, in_group(member)).start()
     gateway.until_listening().until_online(observer)
     member.send(MQTTSN() / sn.MQTTSNConnect(cleansess=1, duration=60, client_id=b"stray"))
-    member.send(MQTTSN(type=sn.PINGREQ))
+    member.send(MQTTSN(len=2, type=sn.PINGREQ))
     member.send(MQTTSN() / sn.MQTTSNSearchGW(radius=0))
     assert member.hear().type == "GWINFO"
     device = Device(gateway.address, "sensor-1").connect()

@@ -145,7 +145,7 @@ def test_messages_down_arrive_exactly_once_and_in_order_with_qos_2(patient, obse
     patient.subscribe(b"down/x", 2)
     observer.publish_many([("down/x", b"%d" % n) for n in range(60)], qos=2)
     patient.serve_until(lambda: len(patient.taken) >= 60)
-    patient.request(MQTTSN(type=sn.PINGREQ), "PINGRESP")
+    patient.request(MQTTSN(len=2, type=sn.PINGREQ), "PINGRESP")
     assert patient.taken == [(b"down/x", b"%d" % n) for n in range(60)]
 
 
