@@ -86,7 +86,7 @@ class Patient:
             self.request(MQTTSN() / sn.MQTTSNPubrel(mid=mid), "PUBCOMP", mid=mid)
 
     def serve_until(self, enough):
-        for _ in range(int(2 * PATIENCE / T_RETRY)):
+        for _ in range(int(3 * PATIENCE / T_RETRY)):
             self.listen(T_RETRY)
             if enough():
                 return
@@ -106,11 +106,11 @@ def test_every_qos_1_message_arrives(patient, observer):
     """At least once, though every fifth datagram is lost."""
     patient.connect()
     tid = patient.register(b"up/one")
-    for n in range(100):
+    for n in range(60):
         patient.publish(tid, b"%d" % n, 1)
-    observer.hears("up/one", b"99")
+    observer.hears("up/one", b"59")
     counts = Counter(observer.payloads("up/one"))
-    assert set(counts) == {b"%d" % n for n in range(100)}
+    assert set(counts) == {b"%d" % n for n in range(60)}
 
 
 @both_versions
@@ -118,11 +118,11 @@ def test_every_qos_2_message_arrives_exactly_once(patient, observer):
     """Each lost datagram of the four-way exchange is one that must be harmless."""
     patient.connect()
     tid = patient.register(b"up/two")
-    for n in range(100):
+    for n in range(60):
         patient.publish(tid, b"%d" % n, 2)
-    observer.hears("up/two", b"99")
+    observer.hears("up/two", b"59")
     observer.barrier()
-    assert observer.payloads("up/two") == [b"%d" % n for n in range(100)]
+    assert observer.payloads("up/two") == [b"%d" % n for n in range(60)]
 
 
 @both_versions
@@ -143,10 +143,10 @@ def test_messages_down_arrive_exactly_once_and_in_order_with_qos_2(patient, obse
     """The radio leg is exactly once (design 7)."""
     patient.connect()
     patient.subscribe(b"down/x", 2)
-    observer.publish_many([("down/x", b"%d" % n) for n in range(60)], qos=2)
-    patient.serve_until(lambda: len(patient.taken) >= 60)
+    observer.publish_many([("down/x", b"%d" % n) for n in range(30)], qos=2)
+    patient.serve_until(lambda: len(patient.taken) >= 30)
     patient.request(MQTTSN(len=2, type=sn.PINGREQ), "PINGRESP")
-    assert patient.taken == [(b"down/x", b"%d" % n) for n in range(60)]
+    assert patient.taken == [(b"down/x", b"%d" % n) for n in range(30)]
 
 
 @pytest.mark.config(**LOSSY)

@@ -281,6 +281,7 @@ def test_a_message_id_in_qos_0_is_ignored(device, observer):
     device.nothing_pending()
 
 
+@pytest.mark.config(broker={"max_inflight": 200})
 def test_many_publishes_in_flight_are_all_acknowledged(device, observer):
     """A43, and order at the broker."""
     device.connect()
@@ -291,6 +292,28 @@ def test_many_publishes_in_flight_are_all_acknowledged(device, observer):
     assert acknowledged == set(range(1, 201))
     observer.hears("a/b", b"200")
     assert observer.payloads("a/b") == [b"%d" % mid for mid in range(1, 201)]
+
+
+@pytest.mark.config(broker={"max_inflight": 5})
+def test_publishes_beyond_the_window_are_congestion_and_none_is_lost(device, observer):
+    """Rule 3: whatever was acknowledged is at the broker, and only that."""
+    device.connect()
+    tid = device.register("a/b")
+    for mid in range(1, 101):
+        device.send(publish_packet(tid, b"%d" % mid, qos=2, mid=mid))
+    accepted = []
+    for _ in range(100):
+        heard = device.receive()
+        if heard.type == "PUBREC":
+            accepted.append(heard.mid)
+        else:
+            assert (heard.type, heard.return_code) == ("PUBACK", CONGESTION)
+    assert len(accepted) >= 5
+    for mid in accepted:
+        device.send(MQTTSN() / sn.MQTTSNPubrel(mid=mid))
+        device.expect("PUBCOMP", mid=mid)
+    observer.barrier()
+    assert sorted(observer.payloads("a/b")) == sorted(b"%d" % mid for mid in accepted)
 
 
 @pytest.mark.config(**TOPICS)

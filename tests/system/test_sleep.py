@@ -110,7 +110,7 @@ def test_ids_survive_the_sleep(sleeper, observer):
     """Field notes A5: a known id needs no new REGISTER."""
     sleeper.is_sent(b"1")
     sleeper.wake_up()
-    sleeper.puback(sleeper.expect("PUBLISH", data=b"1"))
+    sleeper.acknowledge(sleeper.expect("PUBLISH", data=b"1"))
     sleeper.expect("PINGRESP")
 
 
@@ -148,8 +148,8 @@ def test_pingreq_repeated_while_draining_resends_the_outstanding_message(sleeper
     first = sleeper.expect("PUBLISH", dup=0, data=b"1")
     sleeper.wake_up()
     again = sleeper.expect("PUBLISH", dup=1, mid=first.mid, data=b"1")
-    sleeper.puback(again)
-    sleeper.puback(sleeper.expect("PUBLISH", data=b"2"))
+    sleeper.acknowledge(again)
+    sleeper.acknowledge(sleeper.expect("PUBLISH", data=b"2"))
     sleeper.expect("PINGRESP")
     sleeper.nothing_pending()
 
@@ -158,7 +158,7 @@ def test_pingreq_without_id_wakes_too(sleeper):
     """A9: the client is found by its address."""
     sleeper.is_sent(b"1")
     sleeper.say("PINGREQ")
-    sleeper.puback(sleeper.expect("PUBLISH", data=b"1"))
+    sleeper.acknowledge(sleeper.expect("PUBLISH", data=b"1"))
     sleeper.expect("PINGRESP")
 
 
@@ -322,8 +322,8 @@ def test_messages_that_arrive_while_awake_join_the_tail(sleeper):
     sleeper.wake_up()
     first = sleeper.expect("PUBLISH", data=b"1")
     sleeper.is_sent(b"2")
-    sleeper.puback(first)
-    sleeper.puback(sleeper.expect("PUBLISH", data=b"2"))
+    sleeper.acknowledge(first)
+    sleeper.acknowledge(sleeper.expect("PUBLISH", data=b"2"))
     sleeper.expect("PINGRESP")
 
 
@@ -353,7 +353,7 @@ def test_a_rejected_message_does_not_stop_the_wake(sleeper):
     sleeper.is_sent(b"1", b"2")
     sleeper.wake_up()
     sleeper.puback(sleeper.expect("PUBLISH", data=b"1"), NOT_SUPPORTED)
-    sleeper.puback(sleeper.expect("PUBLISH", data=b"2"))
+    sleeper.acknowledge(sleeper.expect("PUBLISH", data=b"2"))
     sleeper.expect("PINGRESP")
 
 

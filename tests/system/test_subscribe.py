@@ -65,7 +65,9 @@ def test_the_id_type_of_the_subscription_is_that_of_its_messages(device, observe
 def test_a_wildcard_prefers_ids_that_need_no_register(device, observer):
     """A45: predefined id, then short name, then REGISTER."""
     device.connect()
-    device.subscribe("#")
+    device.subscribe("predefined/+")
+    device.subscribe("+")
+    device.subscribe("a/#")
     observer.publish("predefined/all", b"1", qos=0)
     device.expect("PUBLISH", tid_type=PREDEFINED, tid=42, data=b"1")
     observer.publish("ab", b"2", qos=0)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Waiting for something that must happen, with a deadline far beyond what it takes."""
 
+import os
 import time
 
-PATIENCE = 10.0  # seconds; only a failing test waits this long
+PATIENCE = float(os.environ.get("PATIENCE", 10))  # seconds; only a failing test waits this long
 
 
 def until(true, what, timeout=PATIENCE, log=None):
