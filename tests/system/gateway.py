@@ -40,8 +40,8 @@ def program():
 
 def environment():
     env = dict(os.environ)
-    env["ASAN_OPTIONS"] = "detect_leaks=1:exitcode=99"
-    env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1:exitcode=99"
+    for name, ours in (("ASAN_OPTIONS", "detect_leaks=1"), ("UBSAN_OPTIONS", "halt_on_error=1")):
+        env[name] = ":".join(filter(None, (env.get(name), ours, "exitcode=99")))
     return env
 
 
