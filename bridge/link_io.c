@@ -25,6 +25,7 @@ static void settle(struct broker_link *link)
     link->was_open = link->holds = true;
     link->opened_at = broker_now(link->broker);
     link->deadline = NEVER;
+    link->listens = link->present;
     link->broker->counters.connects++;
     link_set_state(link, LINK_OPEN);
     if (link->seen && link->present)
@@ -208,12 +209,14 @@ bool link_check(struct broker_link *link, int rc, int err)
 /* What was read is acknowledged at once, or the broker's Nagle and our delayed ACK wait 40 ms for
  * each other. It costs a segment each way, so only when the broker may have more to say and nothing
  * was written that carries the acknowledgement anyway. The kernel forgets the option. */
-static void quick_ack(struct broker_link *link)
+/* Or the broker's Nagle and our delayed ACK wait 40 ms for each other. The kernel forgets it, so it
+ * is set after every read that something may follow; our next PUBLISH acknowledges the others. */
+static void quick_ack(const struct broker_link *link)
 {
+    bool more_may_come = link->listens || link->pending.count > 0 || link->asked > 0;
     int on = 1;
 
-    link->ack_owed = false;
-    if (link->watch && link->broker->config->address.kind != ENDPOINT_UNIX)
+    if (more_may_come && link->broker->config->address.kind != ENDPOINT_UNIX)
         setsockopt(link->watch->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 

@@ -98,6 +98,7 @@ struct broker_link {
     bool discard : 1;       /* mosq must not be used again */
     bool opened_due : 1;    /* CONNACK was seen, OPENED not yet told */
     bool present : 1;       /* session present */
+    bool listens : 1;       /* it has subscriptions, so messages may come at any time */
     bool cut : 1;           /* close without DISCONNECT */
     bool connect_later : 1; /* when the worker is done */
     bool ack_owed : 1;      /* read since the last write; see quick_ack */

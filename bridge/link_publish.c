@@ -177,6 +177,7 @@ static int send_ask(struct broker_link *link, struct link_ask *ask, const char *
     link->mids++;
     if (ask->unsubscribe)
         return mosquitto_unsubscribe_v5(link->mosq, &ask->mid, filter, NULL);
+    link->listens = true;
     return mosquitto_subscribe_v5(link->mosq, &ask->mid, filter,
                                   safe && ask->qos > 1 ? 1 : ask->qos, 0, NULL);
 }
