@@ -126,7 +126,8 @@ static bool open_links(struct gateway *g, const struct config *config, char *err
         if (!link)
             return false;
         g->links[g->link_count++] = link;
-        core_link(g->core, (uint8_t)i, link->max_packet);
+        core_link(g->core, (uint8_t)i,
+                  &(struct core_link){.max_packet = link->max_packet, .retry_count = -1});
         log_info("listening link=\"%s\"%s%s", link->name,
                  *config->udp[i].multicast ? " group=" : "", config->udp[i].multicast);
     }

@@ -6,7 +6,7 @@
  * identity is compared octet by octet, so unused octets are zero.
  *
  * The second part is how the datagram came: which of the host's own addresses was asked, a radio's
- * 16-bit hint. Only the link reads it; it may change from one datagram to the next.
+ * 16-bit hint, how well it was heard. It may change from one datagram to the next.
  */
 #ifndef SN_PEER_H
 #define SN_PEER_H
@@ -23,7 +23,10 @@ struct sn_peer {
     uint8_t key[SN_ADDRESS_MAX + SN_NODE_ID_MAX]; /* address, then node id, then zeros */
 
     bool broadcast; /* this datagram came by multicast or radio broadcast */
-    uint8_t route[SN_ROUTE_MAX];
+    bool has_rssi, has_lqi;
+    int16_t rssi; /* dBm where the radio says so, else its raw value */
+    uint8_t lqi;
+    uint8_t route[SN_ROUTE_MAX]; /* for the link alone */
 };
 
 #define SN_PEER_IDENTITY offsetof(struct sn_peer, broadcast) /* octets that make the identity */

@@ -22,7 +22,7 @@ struct core *core_new(const struct config *config, const struct core_sink *sink,
     core->sessions.key = &core->key;
     core->advertise.owner = OWNER_ADVERTISE;
     for (size_t i = 0; i < 256; i++)
-        core->max_packet[i] = SN_PACKET_MAX;
+        core->links[i] = (struct core_link){.max_packet = SN_PACKET_MAX, .retry_count = -1};
     if (!throttle_init(&core->throttle, config->gateway.max_unknown_senders) ||
         !deadlines_reserve(&core->deadlines, 64)) {
         core_free(core);
@@ -51,9 +51,11 @@ void core_configure(struct core *core, const struct config *config)
         session_arm(core, core->sessions.slots[i], 0);
 }
 
-void core_link(struct core *core, uint8_t link, size_t max_packet)
+void core_link(struct core *core, uint8_t link, const struct core_link *profile)
 {
-    core->max_packet[link] = max_packet < SN_PACKET_MAX ? max_packet : SN_PACKET_MAX;
+    core->links[link] = *profile;
+    if (profile->max_packet > SN_PACKET_MAX)
+        core->links[link].max_packet = SN_PACKET_MAX;
 }
 
 static void count_malformed(struct core *core, enum sn_error error)

@@ -77,8 +77,14 @@ void core_free(struct core *core);
 /* Takes over a reloaded configuration: limits, timers and predefined topics hold from now on. */
 void core_configure(struct core *core, const struct config *config);
 
-/* The longest datagram, envelope included, that this link carries. Before: SN_PACKET_MAX. */
-void core_link(struct core *core, uint8_t link, size_t max_packet);
+/* What is special about one link. Before core_link: SN_PACKET_MAX and the [gateway] timers. */
+struct core_link {
+    size_t max_packet;          /* longest datagram, envelope included */
+    uint32_t retry_interval_ms; /* T_retry; 0 is that of [gateway] */
+    int32_t retry_count;        /* N_retry; negative is that of [gateway] */
+};
+
+void core_link(struct core *core, uint8_t link, const struct core_link *profile);
 
 void core_datagram(struct core *core, msec_t now, const struct sn_peer *from, struct sn_bytes wire);
 void core_bridge_event(struct core *core, msec_t now, const struct bridge_event *event);

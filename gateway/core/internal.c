@@ -12,7 +12,7 @@ bool core_send_radius(struct core *core, const struct sn_peer *to, uint8_t radiu
 
     if (wire.len > 0 && to->node_len > 0)
         wire = sn_wrap(sn_peer_node_id(to), radius, wire, core->wrapped, sizeof core->wrapped);
-    if (wire.len == 0 || wire.len > core->max_packet[to->link]) {
+    if (wire.len == 0 || wire.len > core->links[to->link].max_packet) {
         count(core, COUNT_oversize);
         return false;
     }

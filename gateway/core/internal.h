@@ -40,7 +40,7 @@ struct core {
     struct deadline advertise;
     struct throttle throttle;
     bool broker_up;
-    size_t max_packet[256]; /* per link */
+    struct core_link links[256];
     uint64_t counters[COUNTERS];
     uint8_t wire[SN_PACKET_MAX];
     uint8_t wrapped[SN_PACKET_MAX];
@@ -49,6 +49,21 @@ struct core {
 static inline void count(struct core *core, enum counter which)
 {
     core->counters[which]++;
+}
+
+/* T_retry and N_retry on the way to this peer. */
+static inline msec_t retry_interval(const struct core *core, const struct sn_peer *peer)
+{
+    uint32_t own = core->links[peer->link].retry_interval_ms;
+
+    return own > 0 ? own : core->config->gateway.retry_interval_ms;
+}
+
+static inline uint32_t retry_count(const struct core *core, const struct sn_peer *peer)
+{
+    int32_t own = core->links[peer->link].retry_count;
+
+    return own >= 0 ? (uint32_t)own : core->config->gateway.retry_count;
 }
 
 /* Sends one packet, in its envelope when the peer is behind a forwarder. False, counted: it is too

@@ -341,8 +341,7 @@ void on_connect(const struct turn *t)
         return;
     }
     /* The client drives the dialogue; the gateway only puts an end to it (A33). */
-    const struct gateway_config *timers = &core->config->gateway;
     deadline_set(&core->deadlines, &a->deadline,
-                 t->now + (msec_t)timers->retry_interval_ms * (timers->retry_count + 1));
+                 t->now + retry_interval(core, t->from) * (retry_count(core, t->from) + 1));
     reply_type(t, SN_WILLTOPICREQ);
 }

@@ -16,7 +16,7 @@ static uint16_t next_msg_id(struct session *s)
 static void await(struct core *core, struct session *s, msec_t now, struct inflight what)
 {
     what.since = now;
-    what.due = now + core->config->gateway.retry_interval_ms;
+    what.due = now + retry_interval(core, &s->peer);
     s->inflight = what;
     session_arm(core, s, now);
 }
@@ -185,7 +185,7 @@ void deliver_again(struct core *core, struct session *s, msec_t now)
     case AWAIT_PUBCOMP: send_pubrel(core, s, f->msg_id); break;
     }
     count(core, COUNT_retries);
-    f->due = now + core->config->gateway.retry_interval_ms;
+    f->due = now + retry_interval(core, &s->peer);
     session_arm(core, s, now);
 }
 
@@ -210,7 +210,7 @@ static bool register_gave_up(struct core *core, struct session *s, msec_t now)
 
 void deliver_overdue(struct core *core, struct session *s, msec_t now)
 {
-    if (s->inflight.tries++ < core->config->gateway.retry_count) {
+    if (s->inflight.tries++ < retry_count(core, &s->peer)) {
         deliver_again(core, s, now);
         return;
     }
@@ -245,7 +245,7 @@ static uint8_t radio_qos(const struct core *core, const struct session *s,
 /* What no REGISTER or PUBLISH of this client could carry is not queued (6.10, A42). */
 static bool fits(const struct core *core, const struct session *s, const struct bridge_message *m)
 {
-    size_t room = core->max_packet[s->peer.link];
+    size_t room = core->links[s->peer.link].max_packet;
     size_t envelope = s->peer.node_len > 0 ? 3u + s->peer.node_len : 0;
     size_t body = 5 + m->payload.len, total = body + (body > 253 ? 4 : 2);
 

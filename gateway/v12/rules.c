@@ -114,7 +114,7 @@ void answer_stranger(const struct turn *t)
     uint64_t who = keyed_hash(&core->key, t->from, SN_PEER_IDENTITY);
 
     count(core, COUNT_unknown_senders);
-    if (!throttle_pass(&core->throttle, who, t->now, core->config->gateway.retry_interval_ms)) {
+    if (!throttle_pass(&core->throttle, who, t->now, retry_interval(core, t->from))) {
         count(core, COUNT_disconnects_suppressed);
         return;
     }

@@ -275,7 +275,11 @@ void conversation_begin(uint8_t variant)
     stage.core = core_new(config_variant(variant), &sink, seed);
     assert(stage.core);
     for (unsigned link = 0; link < 256; link++)
-        core_link(stage.core, (uint8_t)link, link == SHORT_LINK ? SHORT_PACKET : LONG_PACKET);
+        core_link(stage.core, (uint8_t)link,
+                  &(struct core_link){
+                      .max_packet = link == SHORT_LINK ? SHORT_PACKET : LONG_PACKET,
+                      .retry_count = -1,
+                  });
     broker_event((struct bridge_event){.type = BRIDGE_OPENED, .session = GATEWAY_SELF});
 }
 
