@@ -122,7 +122,6 @@ static void on_message(struct mosquitto *mosq, void *self, const struct mosquitt
         link->broker->counters.redeliveries++;
     } else {
         link->broker->counters.messages++;
-        link->ack_owed = true; /* more may follow */
         link_emit(link,
                   (struct bridge_event){.type = BRIDGE_MESSAGE,
                                         .message = {topic, payload, (uint8_t)m->qos, m->retain}});
@@ -209,14 +208,15 @@ bool link_check(struct broker_link *link, int rc, int err)
 /* What was read is acknowledged at once, or the broker's Nagle and our delayed ACK wait 40 ms for
  * each other. It costs a segment each way, so only when the broker may have more to say and nothing
  * was written that carries the acknowledgement anyway. The kernel forgets the option. */
-/* Or the broker's Nagle and our delayed ACK wait 40 ms for each other. The kernel forgets it, so it
- * is set after every read that something may follow; our next PUBLISH acknowledges the others. */
-static void quick_ack(const struct broker_link *link)
+/* The kernel acknowledges what was read at once, or the broker's Nagle and our delayed ACK wait 40
+ * ms for each other. It costs a segment each way and the kernel forgets the option, so it is asked
+ * only where more may come and nothing was written that carries the acknowledgement anyway. */
+static void quick_ack(struct broker_link *link)
 {
-    bool more_may_come = link->listens || link->pending.count > 0 || link->asked > 0;
     int on = 1;
 
-    if (more_may_come && link->broker->config->address.kind != ENDPOINT_UNIX)
+    link->ack_owed = false;
+    if (link->broker->config->address.kind != ENDPOINT_UNIX)
         setsockopt(link->watch->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
@@ -245,7 +245,7 @@ static void read_packets(struct broker_link *link)
         mosquitto_log_callback_set(link->mosq, NULL); /* it would cost a line per packet */
         link->logging = false;
     }
-    if (link->pending.count > 0 || !TAILQ_EMPTY(&link->asks))
+    if (link->listens || link->pending.count > 0 || link->asked > 0)
         link->ack_owed = true;
     if (link->ack_owed || mosquitto_want_write(link->mosq))
         link_need_flush(link);
