@@ -205,9 +205,6 @@ bool link_check(struct broker_link *link, int rc, int err)
     return false;
 }
 
-/* What was read is acknowledged at once, or the broker's Nagle and our delayed ACK wait 40 ms for
- * each other. It costs a segment each way, so only when the broker may have more to say and nothing
- * was written that carries the acknowledgement anyway. The kernel forgets the option. */
 /* The kernel acknowledges what was read at once, or the broker's Nagle and our delayed ACK wait 40
  * ms for each other. It costs a segment each way and the kernel forgets the option, so it is asked
  * only where more may come and nothing was written that carries the acknowledgement anyway. */
