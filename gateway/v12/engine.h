@@ -40,6 +40,9 @@ static inline void reply_type(const struct turn *t, uint8_t type)
 /* Answers DISCONNECT to a sender without a session, at most once per T_retry (A8, A37). */
 handler answer_stranger;
 
+/* With [sleep] strict a client that is not active must CONNECT first (A19). True, answered: so. */
+bool told_to_connect(const struct turn *t);
+
 /* connect.c */
 handler on_connect;
 void connect_proceed(struct core *core, struct attempt *a, msec_t now); /* the will is complete */

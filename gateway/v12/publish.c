@@ -192,10 +192,8 @@ void on_publish(const struct turn *t)
         publish_without_connection(t);
         return;
     }
-    if (t->s->state != ACTIVE && core->config->sleep.strict) { /* A19 */
-        reply_type(t, SN_DISCONNECT);
+    if (told_to_connect(t))
         return;
-    }
     struct sn_bytes topic = topic_named(core, t->s, type, p->topic_id, scratch);
     if (topic.len > 0) {
         publish_known(t, topic);

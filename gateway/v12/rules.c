@@ -122,6 +122,14 @@ void answer_stranger(const struct turn *t)
     reply_type(t, SN_DISCONNECT);
 }
 
+bool told_to_connect(const struct turn *t)
+{
+    if (t->s->state == ACTIVE || !t->core->config->sleep.strict)
+        return false;
+    reply_type(t, SN_DISCONNECT);
+    return true;
+}
+
 void v12_packet(struct core *core, msec_t now, const struct sn_peer *from,
                 const struct sn_packet *p, struct sn_bytes wire)
 {

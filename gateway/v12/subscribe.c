@@ -25,6 +25,8 @@ void on_register(const struct turn *t)
 {
     struct sn_packet p = {.type = SN_REGACK, .msg_id = t->p->msg_id};
 
+    if (told_to_connect(t))
+        return;
     count(t->core, COUNT_registers_in);
     p.return_code = register_topic(t, &p.topic_id);
     if (p.return_code != SN_ACCEPTED)
@@ -134,6 +136,8 @@ void on_subscribe(const struct turn *t)
     struct sn_bytes filter = {0};
     uint8_t return_code = named_filter(t, scratch, &filter);
 
+    if (told_to_connect(t))
+        return;
     count(t->core, COUNT_subscribes);
     if (sn_qos(t->p->flags) == SN_QOS_MINUS_ONE) /* A27 */
         return_code = SN_NOT_SUPPORTED;
@@ -216,6 +220,8 @@ void on_unsubscribe(const struct turn *t)
     struct sn_bytes filter = {0};
     uint8_t usable = named_filter(t, scratch, &filter);
 
+    if (told_to_connect(t))
+        return;
     count(t->core, COUNT_unsubscribes);
     if (usable == SN_ACCEPTED) {
         struct subscription *sub = subscription_find(&s->subscriptions, filter);
