@@ -352,6 +352,17 @@ static struct message *sent_message(const struct session *s, uint16_t msg_id)
     return m;
 }
 
+/* The message a PUBACK is about. A client that rejects with MsgId 0 names it by its topic (A22). */
+static struct message *acknowledged(const struct session *s, const struct sn_packet *p)
+{
+    const struct inflight *f = &s->inflight;
+    bool published = f->waits == AWAIT_PUBACK || f->waits == AWAIT_PUBREC;
+
+    if (p->msg_id == 0 && p->return_code != SN_ACCEPTED && published && f->topic_id == p->topic_id)
+        return f->message;
+    return sent_message(s, p->msg_id);
+}
+
 static void finish(struct core *core, struct session *s, struct message *m, msec_t now)
 {
     if (s->inflight.message == m)
@@ -438,7 +449,7 @@ void on_puback(const struct turn *t)
     struct core *core = t->core;
     struct session *s = t->s;
     const struct sn_packet *p = t->p;
-    struct message *m = sent_message(s, p->msg_id);
+    struct message *m = acknowledged(s, p);
 
     if (m && !m->released && p->return_code != SN_ACCEPTED) {
         refused(t, m);
