@@ -157,6 +157,14 @@ class Gateway:
             log=self.log,
         )
 
+    def counters(self):
+        """What it reports on SIGUSR1."""
+        reports = self.log().count("report end")
+        self.process.send_signal(signal.SIGUSR1)
+        until(lambda: self.log().count("report end") > reports, what="a report")
+        found = re.findall(r"counter=([a-z]+\.\w+).* value=(\d+)", self.log())
+        return {name: int(value) for name, value in found}  # of the last report
+
     def signal(self, number):
         self.process.send_signal(number)
         self.asked = self.asked or number in (signal.SIGTERM, signal.SIGINT)

@@ -69,8 +69,21 @@ class Monkey:
                 wire[0] = len(wire)
         return bytes(wire)
 
-    def datagram(self):
+    def sane(self, who):
+        """Something in order now and then, or no session ever lives long enough to be harmed."""
+        name = b"monkey-%d" % who
+        return self.random.choice((
+            packet(0x04, b"\x04\x01\x00\x3c" + name),
+            packet(0x04, b"\x00\x01\x00\x3c" + name),
+            packet(0x12, b"\x20\x00\x07a/#"),
+            packet(0x18, b"\x00\x3c"),
+            packet(0x16, name),
+        ))  # fmt: skip
+
+    def datagram(self, who):
         chance = self.random.random()
+        if self.random.random() < 0.15:
+            return self.sane(who)
         if chance < 0.1:
             return self.random.randbytes(self.random.randrange(0, 64))
         if chance < 0.101:
@@ -80,11 +93,13 @@ class Monkey:
             return bytes([2 + len(body), self.random.randrange(0x20)]) + body
         return self.mutate(self.random.choice(EXAMPLES))
 
-    def rage(self, count):
+    def rage(self, count, meanwhile):
         for n in range(count):
-            self.random.choice(self.sockets).sendto(self.datagram(), self.address)
+            who = self.random.randrange(len(self.sockets))
+            self.sockets[who].sendto(self.datagram(who), self.address)
             if n % 50 == 49:  # at the gateway's pace: the kernel drops what a full buffer gets
                 self.guard.nothing_pending()
+                meanwhile(n)
                 for one in self.sockets:
                     self.drain(one)
 
@@ -123,14 +138,22 @@ def normal_day(device, observer):
     topics={42: "predefined/all"},
 )
 def test_random_and_mutated_datagrams_harm_nobody(gateway, observer, new_device, seed):
-    """Bad input: 5,000 of them for each seed, from eight addresses."""
+    """Bad input: 5,000 of them for each seed, from eight addresses, while messages come down to
+    whatever these have subscribed."""
     bystander = new_device("bystander").connect()
     monkey = Monkey(gateway.address, seed)
+
+    def publish(n):
+        observer.publish(("a/temp", "a/new/%d" % n, "ab")[n // 50 % 3], b"x", qos=n // 50 % 2 + 1)
+
     try:
-        monkey.rage(5000)
+        monkey.rage(5000, meanwhile=publish)
     finally:
         monkey.close()
     bystander.ping()
+    counters = gateway.counters()
+    for deep in ("connects_accepted", "subscribes", "sleeps", "messages_out", "malformed_length"):
+        assert counters[f"core.{deep}"] > 5, "the nonsense did not get far"
     normal_day(new_device("good"), observer)
 
 

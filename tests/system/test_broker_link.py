@@ -7,6 +7,8 @@ import threading
 import time
 
 import pytest
+from scapy.contrib import mqttsn as sn
+from scapy.contrib.mqttsn import MQTTSN
 
 from certificates import Authority
 from device import CONGESTION, NOT_SUPPORTED, SHORT, publish_packet
@@ -146,6 +148,36 @@ def test_a_broker_restart_disconnects_nobody_and_everything_resumes(
 def newcomer_connects(device):
     device.send(device.connect_packet())
     return device.expect("CONNACK").return_code == 0
+
+
+@both_versions
+@pytest.mark.config(**AWAY)
+def test_a_sleepers_queue_survives_a_broker_restart(broker, observer, device):
+    """What the broker was told is ours to keep."""
+    device.connect(clean=False)
+    device.subscribe("cmd/x", qos=1)
+    device.sleep(60)
+    observer.publish("cmd/x", b"1")
+    broker.until_taken("sensor-1", 1)
+    broker.kill()
+    broker.start()
+    assert [message.data for message in device.wake()] == [b"1"]
+
+
+@both_versions
+@pytest.mark.config(**AWAY)
+def test_an_updated_will_outlives_a_broker_restart(broker, observer, device):
+    """8.4: published once, and in its newer form."""
+    device.connect(keep_alive=3, will=("wills/x", b"old", 1, False))
+    device.send(MQTTSN() / sn.MQTTSNWillMsgUpd(will_msg=b"new"))
+    device.answer("WILLMSGRESP", return_code=0)
+    broker.kill()
+    broker.start()
+    observer.until_subscribed()
+    device.ping()
+    observer.hears("wills/x", b"new")
+    observer.barrier()
+    assert observer.payloads("wills/x") == [b"new"]
 
 
 @pytest.mark.config(**AWAY)

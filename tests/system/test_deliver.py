@@ -212,8 +212,8 @@ def test_an_unanswered_register_does_not_block_the_queue(device, observer):
     observer.publish("cmd/x", b"lost")
     observer.publish("plain", b"kept")
     device.expect("REGISTER", topic_name="cmd/x")
-    device.ping()  # it is there, it just does not know REGISTER
     device.expect("REGISTER", topic_name="cmd/x")
+    device.ping()  # it is there, it just does not know REGISTER
     assert device.take().data == b"kept"
     observer.publish("cmd/x", b"muted")
     observer.publish("plain", b"kept too")
@@ -229,8 +229,8 @@ def test_an_id_given_earlier_is_used_even_without_regack(device, observer):
     device.connect(clean=False)
     observer.publish("cmd/x", b"on")
     device.expect("REGISTER", tid=tid, topic_name="cmd/x")
-    device.ping()
     device.expect("REGISTER", tid=tid, topic_name="cmd/x")
+    device.ping()
     device.puback(device.expect("PUBLISH", tid=tid, data=b"on"))
 
 
@@ -277,3 +277,49 @@ def test_a_device_that_lost_its_session_is_told(device, gateway):
     """A8, A12: PUBACK from nowhere means a device that must connect."""
     device.send(MQTTSN() / sn.MQTTSNPuback(tid=1, mid=1, return_code=0))
     device.expect("DISCONNECT")
+
+
+@pytest.mark.config(gateway=QUICK)
+def test_a_device_back_from_a_radio_hole_gets_what_it_missed(device, observer):
+    """8.12: the queue is kept, and any life sign sets it going again."""
+    device.connect()
+    device.subscribe("cmd/x", qos=1)
+    observer.publish("cmd/x", b"1")
+    observer.publish("cmd/x", b"2")
+    for dup in (0, 1, 1):
+        device.expect("PUBLISH", dup=dup, data=b"1")
+    with pytest.raises(Silence):
+        device.receive(timeout=0.9)
+    device.say("PINGREQ")
+    heard = device.answer("PUBLISH", data=b"1")
+    device.puback(heard)
+    device.puback(device.answer("PUBLISH", data=b"2"))
+    device.answer("PINGRESP")
+
+
+@both_versions
+@pytest.mark.parametrize("way", ["disconnect", "reconnect", "lost"])
+def test_a_message_not_acknowledged_comes_again_in_the_next_connection(
+    device, broker, observer, way
+):
+    """8.3: CleanSession=0 keeps what the device has not acknowledged, though the broker was told."""
+    device.connect(clean=False, keep_alive=1 if way == "lost" else 60)
+    device.subscribe("cmd/x", qos=1)
+    observer.publish("cmd/x", b"1")
+    device.expect("PUBLISH", data=b"1")
+    if way == "disconnect":
+        device.disconnect()
+    elif way == "lost":
+        broker.until_logged(r"Client sensor-1 (closed its connection|disconnected)")
+    device.connect(clean=False)
+    assert device.take().data == b"1"
+
+
+def test_a_message_not_acknowledged_follows_a_take_over(new_device, observer):
+    """A6"""
+    old = new_device().connect(clean=False)
+    old.subscribe("cmd/x", qos=1)
+    observer.publish("cmd/x", b"1")
+    old.expect("PUBLISH", data=b"1")
+    new = new_device().connect(clean=False)
+    assert new.take().data == b"1"

@@ -257,6 +257,21 @@ def test_a_qos_2_publish_repeated_at_once_is_forwarded_once(device, observer):
     assert observer.payloads("a/b") == [b"x"]
 
 
+def test_qos_2_begun_before_a_reconnect_is_forwarded_once(device, observer):
+    """8.3: with CleanSession=0 a half-finished exchange goes on."""
+    device.connect(clean=False)
+    tid = device.register("a/b")
+    device.send(publish_packet(tid, b"x", qos=2, mid=5))
+    device.expect("PUBREC", mid=5)
+    device.connect(clean=False)
+    device.send(publish_packet(tid, b"x", qos=2, mid=5, dup=1))
+    device.expect("PUBREC", mid=5)
+    device.send(MQTTSN() / sn.MQTTSNPubrel(mid=5))
+    device.expect("PUBCOMP", mid=5)
+    observer.barrier()
+    assert observer.payloads("a/b") == [b"x"]
+
+
 def test_a_pubrel_of_nothing_is_answered(device):
     """A24"""
     device.connect()
