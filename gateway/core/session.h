@@ -32,6 +32,7 @@ struct inflight {
     uint16_t msg_id;
     uint16_t topic_id;       /* of the REGISTER or PUBLISH */
     uint32_t tries;          /* repetitions so far */
+    bool resumed;            /* the client is heard again: repeat whatever N_retry says */
     msec_t since, due;       /* first sent / next repetition */
     struct message *message; /* in the outbox; NULL for a REGISTER without one (A22) */
 };

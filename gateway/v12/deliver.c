@@ -210,7 +210,8 @@ static bool register_gave_up(struct core *core, struct session *s, msec_t now)
 
 void deliver_overdue(struct core *core, struct session *s, msec_t now)
 {
-    if (s->inflight.tries++ < retry_count(core, &s->peer)) {
+    if (s->inflight.resumed || s->inflight.tries++ < retry_count(core, &s->peer)) {
+        s->inflight.resumed = false;
         deliver_again(core, s, now);
         return;
     }

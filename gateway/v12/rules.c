@@ -93,6 +93,7 @@ static void heard(const struct turn *t)
         s->heard_since_accept = true;
     if (s->stalled) { /* it is back: what it did not answer is repeated from the start */
         s->stalled = false;
+        s->inflight.resumed = true;
         s->inflight.tries = 0;
         s->inflight.due = t->now;
         session_arm(t->core, s, t->now);

@@ -84,6 +84,24 @@ START_TEST(unanswered_is_repeated_with_dup_then_waits_for_the_client)
 }
 END_TEST
 
+START_TEST(without_repetitions_a_client_that_is_heard_again_gets_one)
+{
+    begin("[gateway]\nretry_count = 0\n");
+    broker_delivers("sensor-1", "b", "1", 1);
+    gateway_says(sn_publish(QOS(1), 1, 1, "1"));
+    pass(seconds(20));
+    gateway_is_silent();
+    for (int i = 0; i < 2; i++) {
+        client_says(sn_simple(SN_PINGREQ));
+        gateway_says(sn_simple(SN_PINGRESP));
+        pass(seconds(20));
+        gateway_says(sn_publish(QOS(1) | SN_FLAG_DUP, 1, 1, "1"));
+    }
+    client_says(sn_ack(SN_PUBACK, 1, 1, SN_ACCEPTED));
+    story_end();
+}
+END_TEST
+
 START_TEST(a_link_may_have_timers_of_its_own)
 {
     begin(NULL);
@@ -262,6 +280,7 @@ int main(void)
     tcase_add_test(tc, qos_2_takes_four_steps);
     tcase_add_loop_test(tc, a_qos_2_subscription_is_served_with_four_steps_from_qos_1, 0, 2);
     tcase_add_test(tc, unanswered_is_repeated_with_dup_then_waits_for_the_client);
+    tcase_add_test(tc, without_repetitions_a_client_that_is_heard_again_gets_one);
     tcase_add_test(tc, a_link_may_have_timers_of_its_own);
     tcase_add_test(tc, pubrel_is_repeated_too);
     tcase_add_loop_test(tc, a22_unknown_id_is_repaired_by_a_register_once, 0, 2);
