@@ -101,7 +101,7 @@ static const struct {
     {"01 00 06 FE 00 05 02 16", COUNT_malformed_forwarder},       /* A2: long form */
     {"04 FE 00 05", COUNT_malformed_forwarder},                   /* nothing inside */
     {"04 FE 00 05 02", COUNT_malformed_forwarder},                /* one octet inside */
-    {"09 FE 00 05 02 16", COUNT_malformed_length},             /* node id beyond the datagram */
+    {"09 FE 00 05 02 16", COUNT_malformed_length},                /* node id beyond the datagram */
     {"02 FE", COUNT_malformed_length},
 };
 
