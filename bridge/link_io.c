@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "bridge/link_private.h"
+#include "bridge/read_ahead.h"
 
 enum {
     PACKETS_PER_TURN = 64, /* so that one busy link leaves room for the others */
@@ -217,25 +218,33 @@ static void quick_ack(struct broker_link *link)
         setsockopt(link->watch->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
+/* One packet. False: there is no more to read, or nobody to read it. */
+static bool read_packet(struct broker_link *link)
+{
+    errno = 0;
+    int rc = mosquitto_loop_read(link->mosq, 1);
+    int err = errno;
+
+    if (link->opened_due && rc == MOSQ_ERR_SUCCESS)
+        settle(link);
+    return link_check(link, rc, err) && err != EAGAIN && link->state != LINK_LEAVING;
+}
+
 /* Each loop_read goes on while the TLS library holds decrypted octets, so when the bound ends this
  * early, what is left is in the socket and the watch reports it again. */
 static void read_packets(struct broker_link *link)
 {
-    const bool plain = link->broker->config->address.kind != ENDPOINT_TLS;
+    bool plain = link->broker->config->address.kind != ENDPOINT_TLS;
 
-    for (int n = 0; n < PACKETS_PER_TURN; n++) {
-        const unsigned awaited = link->pending.count;
-        errno = 0;
-        int rc = mosquitto_loop_read(link->mosq, 1);
-        int err = errno;
-        if (link->opened_due && rc == MOSQ_ERR_SUCCESS)
-            settle(link);
-        if (!link_check(link, rc, err) || err == EAGAIN)
-            break;
-        /* The one answer that was awaited has come: spare the read that would find nothing. */
-        if (plain && awaited == 1 && link->pending.count == 0)
+    if (plain)
+        read_ahead_begin(link->watch->fd);
+    for (int n = 1; read_packet(link); n++) {
+        if (n >= PACKETS_PER_TURN)
+            read_ahead_last();
+        if (n >= PACKETS_PER_TURN && !read_ahead_left())
             break;
     }
+    read_ahead_end();
     if (link->failed)
         return;
     if (link->logging && link->state == LINK_OPEN) {
