@@ -45,6 +45,22 @@ START_TEST(advertises_nothing_when_switched_off)
 }
 END_TEST
 
+START_TEST(a_reloaded_period_is_told_at_once)
+{
+    story_begin("[gateway]\nadvertise_interval = 0\n");
+    story->config->gateway.advertise_interval_ms = 50000;
+    core_configure(story->core, story->config);
+    pass(0);
+    gateway_broadcasts(advertise(50));
+    pass(seconds(50));
+    gateway_broadcasts(advertise(50));
+    story->config->gateway.advertise_interval_ms = 0;
+    core_configure(story->core, story->config);
+    pass(seconds(500));
+    story_end();
+}
+END_TEST
+
 START_TEST(a31_unicast_search_is_answered_by_unicast)
 {
     story_begin(NULL);
@@ -107,6 +123,7 @@ int main(void)
 
     tcase_add_test(tc, advertises_on_its_period_while_the_broker_is_there);
     tcase_add_test(tc, advertises_nothing_when_switched_off);
+    tcase_add_test(tc, a_reloaded_period_is_told_at_once);
     tcase_add_test(tc, a31_unicast_search_is_answered_by_unicast);
     tcase_add_test(tc, a31_search_to_the_group_is_answered_to_the_group_with_its_radius);
     tcase_add_test(tc, other_packets_to_the_group_are_ignored);
