@@ -132,7 +132,9 @@ msec_t core_deadline(const struct core *core)
 
 static void expire_session(struct core *core, struct session *s, msec_t now)
 {
-    if (now >= session_lost_at(core, s)) {
+    if (now >= session_lost_at(core, s) && s->attempt) {
+        s->last_heard = now; /* it connects anew, perhaps elsewhere, and waits for the broker */
+    } else if (now >= session_lost_at(core, s)) {
         client_lost(core, s, now);
         return;
     }

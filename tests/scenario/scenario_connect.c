@@ -156,6 +156,25 @@ START_TEST(a6_a_new_address_takes_over_once_it_is_accepted)
 }
 END_TEST
 
+/* The broker takes its time, and the old connection's keep-alive ends meanwhile. */
+START_TEST(a6_a_client_that_connects_anew_is_not_lost)
+{
+    story_begin(NULL);
+    connected("sensor-1", 0);
+    pass(seconds(85));
+    story->broker.silent = true;
+    client_says_from(device(2), sn_connect("sensor-1", SN_FLAG_CLEAN, 60));
+    broker_looks_away();
+    pass(seconds(10));
+    gateway_is_silent();
+    ck_assert(!broker_saw(BRIDGE_CLOSE)); /* no will fires */
+    broker_says((struct bridge_event){.type = BRIDGE_OPENED, .session = ref_of("sensor-1")});
+    gateway_says(sn_disconnect(0));
+    gateway_says_to(device(2), sn_connack(SN_ACCEPTED));
+    story_end();
+}
+END_TEST
+
 START_TEST(a6_no_take_over_while_active_by_option)
 {
     story_begin("[gateway]\ntake_over = not-active\n");
@@ -326,6 +345,7 @@ int main(void)
     tcase_add_test(tc, a5_repeated_while_the_broker_is_asked_does_not_ask_again);
     tcase_add_test(tc, a5_connect_after_other_traffic_is_a_reboot);
     tcase_add_test(tc, a6_a_new_address_takes_over_once_it_is_accepted);
+    tcase_add_test(tc, a6_a_client_that_connects_anew_is_not_lost);
     tcase_add_test(tc, a6_no_take_over_while_active_by_option);
     tcase_add_test(tc, a7_another_client_takes_the_address);
     tcase_add_test(tc, a38_keep_alive_0_is_not_supervised);
