@@ -231,7 +231,7 @@ END_TEST
 
 START_TEST(a38_a_reloaded_ceiling_holds_for_the_connected)
 {
-    story_begin(NULL);
+    story_begin("[gateway]\nadvertise_interval = 0\n");
     client_says(sn_connect("sensor-1", 0, 0));
     gateway_says(sn_connack(SN_ACCEPTED));
     story->config->gateway.max_silence_ms = 100000;
