@@ -20,6 +20,9 @@ struct core *core_new(const struct config *config, const struct core_sink *sink,
     core->sink = *sink;
     memcpy(&core->key, seed, sizeof core->key);
     core->sessions.key = &core->key;
+    core->qos2_safe = config->broker.qos2_subscriptions == QOS2_SAFE;
+    core->can_keep_later =
+        config->broker.mqtt_version == MQTT_VERSION_5 && config->broker.session_grace > 0;
     core->advertise.owner = OWNER_ADVERTISE;
     for (size_t i = 0; i < 256; i++)
         core->links[i] = (struct core_link){.max_packet = SN_PACKET_MAX, .retry_count = -1};
@@ -119,7 +122,7 @@ void core_bridge_event(struct core *core, msec_t now, const struct bridge_event 
     case BRIDGE_PUBLISHED: publish_answered(core, s, event); break;
     case BRIDGE_SUBSCRIBED: subscribe_answered(core, s, now, event); break;
     case BRIDGE_UNSUBSCRIBED: unsubscribe_answered(core, s, event); break;
-    case BRIDGE_MESSAGE: deliver_message(core, s, now, &event->message); break;
+    case BRIDGE_MESSAGE: arrive(core, s, now, &event->message); break;
     }
 }
 
@@ -156,7 +159,7 @@ void core_expire(struct core *core, msec_t now)
         deadline_clear(&core->deadlines, d);
         switch (d->owner) {
         case OWNER_SESSION: expire_session(core, OWNER(session, d), now); break;
-        case OWNER_ATTEMPT: connect_abandon(core, OWNER(attempt, d)); break;
+        case OWNER_ATTEMPT: connect_abandon(core, OWNER(attempt, d), now); break;
         case OWNER_ADVERTISE: discover_advertise(core, now); break;
         }
     }

@@ -40,6 +40,9 @@ struct core {
     struct deadline advertise;
     struct throttle throttle;
     bool broker_up;
+    /* As the bridge was started with them; a reload does not change these. */
+    bool qos2_safe;      /* QoS 2 subscriptions are served with QoS 1 upstream */
+    bool can_keep_later; /* a clean session's connection may still become a kept one */
     struct core_link links[256];
     uint64_t counters[COUNTERS];
     uint8_t wire[SN_PACKET_MAX];

@@ -38,39 +38,39 @@ void connect_refuse(struct core *core, struct attempt *a, uint8_t return_code)
     attempt_free(core, a);
 }
 
-/* Takes back an OPEN that nobody waits for any more. */
-static void withdraw(struct core *core, struct session *s)
+/* The session after a connect that had its connection opened and came to nothing. */
+static void give_back(struct core *core, struct session *s, bool new_session, msec_t now)
 {
-    struct bridge_request r = {
-        .type = BRIDGE_CLOSE,
-        .session = session_ref(s),
-        .how = BRIDGE_POLITELY,
-        .keep_session = !s->clean,
-    };
-
-    core->sink.request(core->sink.self, &r);
-    s->upstream = UPSTREAM_CLOSED;
+    if (session_live(s)) {
+        upstream_restore(core, s, now);
+        return;
+    }
+    upstream_close(core, s, BRIDGE_POLITELY);
+    if (new_session)
+        session_forget(core, s);
 }
 
-void connect_abandon(struct core *core, struct attempt *a)
+void connect_abandon(struct core *core, struct attempt *a, msec_t now)
 {
     struct session *s = a->phase == OPENING ? a->session : NULL;
     bool new_session = a->new_session;
 
     count(core, COUNT_connects_abandoned);
     attempt_free(core, a);
-    if (!s || session_live(s))
-        return;
-    withdraw(core, s);
-    if (new_session)
+    if (s && s->upstream == UPSTREAM_OPENING)
+        give_back(core, s, new_session, now);
+    else if (s && new_session)
         session_forget(core, s);
 }
 
-/* The broker connection must be opened anew when the client asks for a fresh session, or the broker
- * should hold another will than it does. */
-static bool upstream_fits(const struct session *s, const struct attempt *a)
+/* The broker connection must be opened anew when the client asks for a fresh session, when the
+ * broker should hold another will than it does, or when it could not be told to keep the session.
+ */
+static bool upstream_fits(const struct core *core, const struct session *s, const struct attempt *a)
 {
     if (!session_live(s) || (a->flags & SN_FLAG_CLEAN))
+        return false;
+    if (s->clean && !core->can_keep_later)
         return false;
     if (s->upstream != UPSTREAM_OPEN && s->upstream != UPSTREAM_AWAY)
         return false;
@@ -142,7 +142,7 @@ static bool accept(struct core *core, struct session *s, struct attempt *a, msec
         count(core, COUNT_no_memory);
         count_refusal(core, SN_CONGESTION);
         connack(core, &peer, SN_CONGESTION);
-        connect_abandon(core, a);
+        connect_abandon(core, a, now);
         return false;
     }
     s->clean = a->flags & SN_FLAG_CLEAN;
@@ -159,30 +159,21 @@ static bool accept(struct core *core, struct session *s, struct attempt *a, msec
     return true;
 }
 
-static bool open_upstream(struct core *core, struct session *s, const struct attempt *a)
+static bool open_for(struct core *core, struct session *s, const struct attempt *a)
 {
     bool clean = a->flags & SN_FLAG_CLEAN;
-    const struct will *will = a->flags & SN_FLAG_WILL ? &a->will : clean ? NULL : &s->will;
-    struct bridge_request r = {
-        .type = BRIDGE_OPEN,
-        .session = session_ref(s),
-        .client_id = s->client_id,
-        .clean_start = clean,
-        .keep_session = !clean,
-    };
+    const struct will *stored = clean ? NULL : &s->will;
 
-    if (will)
-        r.will = (struct bridge_message){will->topic, will->payload, will->qos, will->retain};
-    return core->sink.request(core->sink.self, &r);
+    return upstream_open(core, s, a->flags & SN_FLAG_WILL ? &a->will : stored, clean, !clean);
 }
 
 void connect_proceed(struct core *core, struct attempt *a, msec_t now)
 {
     struct session *s = session_find(&core->sessions, a->client_id);
 
-    if (s && upstream_fits(s, a)) {
+    if (s && upstream_fits(core, s, a)) {
         if (s->attempt)
-            connect_abandon(core, s->attempt);
+            connect_abandon(core, s->attempt, now);
         if (s->upstream == UPSTREAM_AWAY) {
             connect_refuse(core, a, SN_CONGESTION);
             return;
@@ -201,35 +192,38 @@ void connect_proceed(struct core *core, struct attempt *a, msec_t now)
         connect_refuse(core, a, SN_CONGESTION);
         return;
     }
-    enum upstream before = s->upstream;
+    bool taken = s->upstream == UPSTREAM_OPENING; /* by an earlier attempt */
     a->phase = OPENING;
     a->session = s;
     s->attempt = a;
-    s->upstream = UPSTREAM_OPENING;
     deadline_clear(&core->deadlines, &a->deadline); /* the bridge has a limit of its own */
-    if (open_upstream(core, s, a))
+    if (open_for(core, s, a))
         return; /* the answer, and the end of the attempt, may have come already */
     bool new_session = a->new_session;
-    s->upstream = before;
     connect_refuse(core, a, SN_CONGESTION);
-    if (before == UPSTREAM_OPENING)
-        withdraw(core, s); /* what an earlier attempt asked for */
-    if (new_session)
+    if (taken)
+        give_back(core, s, new_session, now);
+    else if (new_session)
         session_forget(core, s);
-    else if (before == UPSTREAM_OPENING && session_live(s))
-        ended_by_broker(core, s, now); /* that attempt had taken its connection */
 }
 
-/* The broker turned the connection down, and any earlier one of the session is closed for it. */
+/* The broker turned the connection down, and any earlier one of the session is closed for it. A
+ * client at another address than the one that asked gets its own back. */
 static void open_failed(struct core *core, struct session *s, struct attempt *a, msec_t now,
                         enum bridge_result result)
 {
     bool new_session = a->new_session;
+    bool of_another = session_live(s) && !(s->reachable && sn_peer_equal(&s->peer, &a->peer));
 
     s->upstream = UPSTREAM_CLOSED;
     connect_refuse(core, a, return_code_of(result));
+    if (of_another) {
+        upstream_restore(core, s, now);
+        return;
+    }
     if (session_live(s)) {
         deliver_stop(s);
+        s->epoch++;
         session_enter(core, s, DISCONNECTED, now);
     }
     if (new_session || s->clean)
@@ -241,10 +235,12 @@ void connect_opened(struct core *core, struct session *s, msec_t now,
 {
     struct attempt *a = s->attempt;
 
+    if (s->upstream == UPSTREAM_OPENING) /* it replaces an earlier one */
+        upstream_answers_lost(s);
     if (event->result != BRIDGE_OK) {
         if (a)
             open_failed(core, s, a, now, event->result);
-        else if (session_live(s)) /* a connect that was given up had it opened anew */
+        else if (session_live(s)) /* it could not be restored */
             ended_by_broker(core, s, now);
         return;
     }
@@ -327,7 +323,7 @@ void on_connect(const struct turn *t)
         return;
     }
     if (t->a)
-        connect_abandon(core, t->a);
+        connect_abandon(core, t->a, t->now);
     struct attempt *a = attempt_new(core, t->from, client_id);
     if (!a) {
         refuse(t, SN_CONGESTION);

@@ -2,20 +2,6 @@
 /* The end of a connection: DISCONNECT (MQTT-SN 1.2, 6.12), sleep (6.14), loss (6.13). */
 #include "gateway/v12/engine.h"
 
-static void close_upstream(struct core *core, struct session *s, enum bridge_close how)
-{
-    struct bridge_request r = {
-        .type = BRIDGE_CLOSE,
-        .session = session_ref(s),
-        .how = how,
-        .keep_session = !s->clean,
-    };
-
-    if (s->upstream != UPSTREAM_CLOSED)
-        core->sink.request(core->sink.self, &r);
-    s->upstream = UPSTREAM_CLOSED;
-}
-
 /* A connect that waits for the broker on behalf of this session goes on without its old state. */
 static void leave(struct core *core, struct session *s, enum session_state state, msec_t now)
 {
@@ -33,33 +19,42 @@ static void leave(struct core *core, struct session *s, enum session_state state
 static void disconnected(struct core *core, struct session *s, msec_t now)
 {
     core_notice(core, NOTICE_DISCONNECTED, s, 0);
-    close_upstream(core, s, BRIDGE_POLITELY);
+    upstream_close(core, s, BRIDGE_POLITELY);
     leave(core, s, DISCONNECTED, now);
 }
 
-/* A newer will than the broker's is published by the gateway, and the broker's must not fire. */
-static void publish_own_will(struct core *core, struct session *s)
+static bool publish_will(struct core *core, const struct will *will, struct session_ref as)
 {
     struct bridge_request r = {
         .type = BRIDGE_PUBLISH,
-        .session = session_ref(s),
-        .message = {s->will.topic, s->will.payload, s->will.qos, s->will.retain},
+        .session = as,
+        .message = {will->topic, will->payload, will->qos, will->retain},
     };
 
-    if (s->will.topic.len > 0 && core->sink.request(core->sink.self, &r))
+    return core->sink.request(core->sink.self, &r);
+}
+
+/* A newer will than the broker's is published by the gateway: over the client's connection, which
+ * keeps its order, or else over the gateway's own. False: neither can. */
+static bool publish_own_will(struct core *core, struct session *s)
+{
+    bool done = s->will.topic.len == 0 || publish_will(core, &s->will, session_ref(s)) ||
+                publish_will(core, &s->will, GATEWAY_SELF);
+
+    if (done && s->will.topic.len > 0)
         count(core, COUNT_wills_published);
+    return done;
 }
 
 void client_lost(struct core *core, struct session *s, msec_t now)
 {
+    bool broker_has_it = s->will.topic.len > 0 || s->will_updated;
+
     count(core, COUNT_lost_clients);
     core_notice(core, NOTICE_LOST, s, 0);
-    if (s->will_updated) {
-        publish_own_will(core, s);
-        close_upstream(core, s, BRIDGE_POLITELY);
-    } else {
-        close_upstream(core, s, s->will.topic.len > 0 ? BRIDGE_WITH_WILL : BRIDGE_POLITELY);
-    }
+    if (s->will_updated && publish_own_will(core, s))
+        broker_has_it = false; /* and the older one there must not fire */
+    upstream_close(core, s, broker_has_it ? BRIDGE_WITH_WILL : BRIDGE_POLITELY);
     leave(core, s, LOST, now);
 }
 
@@ -68,6 +63,7 @@ void client_lost(struct core *core, struct session *s, msec_t now)
 void ended_by_broker(struct core *core, struct session *s, msec_t now)
 {
     s->upstream = UPSTREAM_CLOSED; /* the bridge has let it go */
+    upstream_answers_lost(s);
     core_notice(core, NOTICE_ENDED_BY_BROKER, s, 0);
     if (s->reachable && (s->state == ACTIVE || s->state == AWAKE))
         core_send(core, &s->peer, &(struct sn_packet){.type = SN_DISCONNECT});
@@ -106,7 +102,7 @@ void on_stranger_disconnect(const struct turn *t)
 /* The client gave up its connect (A49). Its session, if it has one, is what it was. */
 void on_attempt_disconnect(const struct turn *t)
 {
-    connect_abandon(t->core, t->a);
+    connect_abandon(t->core, t->a, t->now);
     if (t->s)
         on_disconnect(t);
     else

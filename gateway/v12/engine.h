@@ -50,7 +50,7 @@ void connect_refuse(struct core *core, struct attempt *a, uint8_t return_code);
 
 /* Ends an attempt silently: its client has gone (A33) or starts another. A session that exists only
  * for it goes too, and so does the broker connection that was asked for. */
-void connect_abandon(struct core *core, struct attempt *a);
+void connect_abandon(struct core *core, struct attempt *a, msec_t now);
 void connect_opened(struct core *core, struct session *s, msec_t now,
                     const struct bridge_event *event);
 
@@ -58,6 +58,14 @@ void connect_opened(struct core *core, struct session *s, msec_t now,
 handler on_disconnect, on_stranger_disconnect, on_attempt_disconnect;
 void client_lost(struct core *core, struct session *s, msec_t now);
 void ended_by_broker(struct core *core, struct session *s, msec_t now);
+
+/* upstream.c: OPEN false: nothing has changed. CLOSE on a closed one does nothing. RESTORE opens
+ * the session's own connection again, or ends the session when that cannot be. */
+bool upstream_open(struct core *core, struct session *s, const struct will *will, bool clean_start,
+                   bool keep_session);
+void upstream_close(struct core *core, struct session *s, enum bridge_close how);
+void upstream_restore(struct core *core, struct session *s, msec_t now);
+void upstream_answers_lost(struct session *s);
 
 /* will.c */
 handler on_willtopic, on_willmsg, on_late_willmsg, on_willtopicupd, on_willmsgupd;
@@ -69,6 +77,7 @@ void discover_advertise(struct core *core, msec_t now);
 
 /* publish.c: from the device */
 handler on_publish, on_stranger_publish, on_pubrel;
+void publish_forget_unanswered(struct session *s);
 void publish_answered(struct core *core, struct session *s, const struct bridge_event *event);
 
 /* subscribe.c */
@@ -80,10 +89,14 @@ void subscribe_again(struct core *core, struct session *s, bool session_present)
 void subscribe_forget_asked(struct session *s); /* the connection that was asked is gone */
 void unsubscribe(struct core *core, struct session *s, struct subscription *sub);
 
+/* arrive.c: a message from the broker */
+void arrive(struct core *core, struct session *s, msec_t now, const struct bridge_message *m);
+
 /* deliver.c: towards the device */
 handler on_regack, on_puback, on_pubrec, on_pubcomp;
-void deliver_message(struct core *core, struct session *s, msec_t now,
-                     const struct bridge_message *m);
+/* A QoS 0 message with nothing before it. False: it must queue. */
+bool deliver_at_once(struct core *core, struct session *s, const struct bridge_message *m,
+                     msec_t now);
 void deliver_next(struct core *core, struct session *s, msec_t now);
 void deliver_again(struct core *core, struct session *s, msec_t now); /* the unanswered packet */
 void deliver_stop(struct session *s); /* the unanswered packet goes back into the queue */

@@ -116,6 +116,14 @@ static struct received *received_add(struct session *s)
     return &s->received[s->received_count++];
 }
 
+/* Their answers will not come any more. Forwarded again, when the client repeats them. */
+void publish_forget_unanswered(struct session *s)
+{
+    for (uint16_t i = s->received_count; i-- > 0;)
+        if (!s->received[i].forwarded)
+            received_remove(s, &s->received[i]);
+}
+
 static void pubrec(struct core *core, const struct session *s, uint16_t msg_id)
 {
     core_send(core, &s->peer, &(struct sn_packet){.type = SN_PUBREC, .msg_id = msg_id});

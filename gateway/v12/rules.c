@@ -54,6 +54,7 @@ static handler *const rules[SENDERS][TYPES] = {
             [SN_WILLTOPIC] = on_willtopic,
             [SN_WILLMSG] = on_willmsg,
             [SN_PUBLISH] = on_stranger_publish,
+            [SN_PINGREQ] = on_pingreq,
             [SN_DISCONNECT] = on_attempt_disconnect,
         },
     [SENDER_ACTIVE] = {OF_A_CLIENT},

@@ -113,8 +113,10 @@ static void subscribe(const struct turn *t, struct sn_bytes filter)
         suback(t->core, s, p->msg_id, 0, 0, SN_CONGESTION);
         return;
     }
-    if (sub->asking && sub->asking_msg_id == p->msg_id)
-        return; /* a repetition; the answer is on its way */
+    if (sub->asking && sub->asking_msg_id == p->msg_id) {
+        count(t->core, COUNT_subscribes_repeated);
+        return; /* the answer is on its way */
+    }
     if (sub->state == SUBSCRIPTION_LEAVING)
         sub->state = SUBSCRIPTION_ASKED;
     sub->type = sn_topic_type(p->flags);
@@ -178,7 +180,11 @@ void subscribe_answered(struct core *core, struct session *s, msec_t now,
     if (token.kind == TOKEN_SUBSCRIBE && sub->asking_msg_id == token.msg_id)
         sub->asking = false;
     if (return_code != SN_ACCEPTED) {
-        if (sub->state != SUBSCRIPTION_LEAVING && !sub->asking)
+        if (token.kind == TOKEN_RENEW)
+            count(core, COUNT_renewals_failed);
+        bool over = token.kind == TOKEN_RENEW ? return_code == SN_NOT_SUPPORTED
+                                              : sub->state == SUBSCRIPTION_ASKED;
+        if (over && sub->state != SUBSCRIPTION_LEAVING && !sub->asking)
             subscription_remove(&s->subscriptions, sub);
         if (wanted)
             suback(core, s, token.msg_id, 0, 0, return_code);
@@ -268,6 +274,12 @@ void subscribe_forget_asked(struct session *s)
     }
 }
 
+static void count_renewal(struct core *core, bool asked)
+{
+    if (!asked)
+        count(core, COUNT_renewals_failed);
+}
+
 /* The broker must hold what the client believes it does. Rows may go while answers come. */
 void subscribe_again(struct core *core, struct session *s, bool session_present)
 {
@@ -280,6 +292,6 @@ void subscribe_again(struct core *core, struct session *s, bool session_present)
         else if (sub->state == SUBSCRIPTION_LEAVING)
             subscription_remove(&s->subscriptions, sub);
         else if (sub->state == SUBSCRIPTION_GRANTED && !session_present)
-            ask(core, s, sub, TOKEN_RENEW);
+            count_renewal(core, ask(core, s, sub, TOKEN_RENEW));
     }
 }

@@ -42,8 +42,10 @@ void on_willmsg(const struct turn *t)
         count(t->core, COUNT_protocol_errors); /* out of order (A34) */
         return;
     }
-    if (a->phase == OPENING)
+    if (a->phase == OPENING) {
+        count(t->core, COUNT_connect_repeats);
         return;
+    }
     /* The new text is copied from the old before that is freed. */
     if (!will_set(&a->will, a->will.topic, t->p->body, a->will.qos, a->will.retain)) {
         connect_refuse(t->core, a, SN_CONGESTION);

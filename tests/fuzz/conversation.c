@@ -167,7 +167,7 @@ static void check_request(const struct bridge_request *r)
     switch (r->type) {
     case BRIDGE_OPEN:
         assert(r->client_id.len > 0 && sn_utf8_ok(r->client_id));
-        assert(r->clean_start != r->keep_session);
+        assert(!(r->clean_start && r->keep_session)); /* a restored clean session has neither */
         m = &r->will;
         assert(m->topic.len == 0 || sn_topic_name_ok(m->topic));
         break;

@@ -317,7 +317,7 @@ static void two_hundred(bool asleep)
 {
     char name[16], text[8];
 
-    story_begin("[sleep]\nmax_messages = 200\n");
+    story_begin(NULL);
     connected("sensor-1", 0);
     subscribed("t/#", 0);
     if (asleep)

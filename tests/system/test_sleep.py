@@ -84,7 +84,6 @@ def test_the_worked_sleep_cycle_with_a_new_topic(device, broker, observer):
     device.expect("PINGRESP")
 
 
-@pytest.mark.config(sleep={"max_messages": 1000})
 def test_two_hundred_new_topics_while_asleep(device, broker, observer):
     """Field notes B2, A5"""
     device.connect()

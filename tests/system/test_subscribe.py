@@ -150,7 +150,6 @@ def test_the_limit_of_the_listener_holds_for_publish_and_register(device, observ
 
 
 @both_versions
-@pytest.mark.config(sleep={"max_messages": 1000})
 def test_two_hundred_new_topics_at_once_arrive_in_order(device, observer):
     """Field notes B2: REGISTER, REGACK, PUBLISH for each, no stall, nothing twice."""
     device.connect()

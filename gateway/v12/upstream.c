@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The broker connection of one session, as the engine asks for it. */
+#include "gateway/v12/engine.h"
+
+/* A connection that is closed or replaced takes its answers with it: what waits for them must be
+ * asked again when the client repeats it. */
+void upstream_answers_lost(struct session *s)
+{
+    subscribe_forget_asked(s);
+    publish_forget_unanswered(s);
+}
+
+bool upstream_open(struct core *core, struct session *s, const struct will *will, bool clean_start,
+                   bool keep_session)
+{
+    enum upstream before = s->upstream;
+    struct bridge_request r = {
+        .type = BRIDGE_OPEN,
+        .session = session_ref(s),
+        .client_id = s->client_id,
+        .clean_start = clean_start,
+        .keep_session = keep_session,
+    };
+
+    if (will)
+        r.will = (struct bridge_message){will->topic, will->payload, will->qos, will->retain};
+    s->upstream = UPSTREAM_OPENING; /* OPENED may come before the request returns */
+    if (core->sink.request(core->sink.self, &r))
+        return true;
+    s->upstream = before;
+    return false;
+}
+
+void upstream_close(struct core *core, struct session *s, enum bridge_close how)
+{
+    struct bridge_request r = {
+        .type = BRIDGE_CLOSE,
+        .session = session_ref(s),
+        .how = how,
+        .keep_session = !s->clean,
+    };
+
+    if (s->upstream == UPSTREAM_CLOSED)
+        return;
+    core->sink.request(core->sink.self, &r);
+    s->upstream = UPSTREAM_CLOSED;
+    upstream_answers_lost(s);
+}
+
+void upstream_restore(struct core *core, struct session *s, msec_t now)
+{
+    if (upstream_open(core, s, &s->will, false, !s->clean))
+        return;
+    upstream_close(core, s, BRIDGE_POLITELY);
+    ended_by_broker(core, s, now);
+}
