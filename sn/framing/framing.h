@@ -9,6 +9,9 @@
  * Towards the radio, framing_encode gives the octets of one frame. A framing that gets transmit
  * statuses (xbee, aquila) limits how many frames are under way: while framing_ready says false the
  * caller keeps its packets, and sink.sent tells what became of each.
+ *
+ * The sink may call framing_encode and the questions from within, not framing_start, _receive,
+ * _expire or _free. Its functions may be NULL, but for `packet`.
  */
 #ifndef SN_FRAMING_FRAMING_H
 #define SN_FRAMING_FRAMING_H
@@ -32,20 +35,24 @@ struct framing_options {
     enum framing_crc crc; /* raw, slip, hdlc, cobs; hdlc and aquila have one of their own */
     enum framing_api api;
     size_t max_packet;    /* longest MQTT-SN message, envelope included */
-    uint32_t byte_gap_ms; /* raw: a message with a longer silence inside is given up */
-    uint32_t status_ms;   /* a transmit status that stays out so long counts as a failure */
-    uint8_t in_flight;    /* frames under way to a dongle that answers with a status */
+    uint32_t byte_gap_ms; /* raw, xbee: a frame with a longer silence inside is given up; 0: 50 */
+    uint32_t status_ms;   /* a transmit status that stays out so long is a failure; 0: 5000 */
+    uint8_t in_flight;    /* frames under way to a dongle that answers with a status; 0: 1 */
 };
 
 /* A radio address, as far as the framing has one (xbee: 8 octets, or 2 for 802.15.4 short ones;
  * aquila: 2). No address: the port is the address. */
 #define FRAMING_ADDRESS_MAX 8
+#define FRAMING_HINT_MAX    9
 
 struct framing_address {
     uint8_t len;
     uint8_t octets[FRAMING_ADDRESS_MAX];
-    uint8_t hint[2]; /* the 16-bit network address, which may change (xbee); FF FE is unknown */
-    bool broadcast;  /* received: it came by broadcast. To send: to everybody */
+    /* How the sender is reached best, for the way back (xbee). It may change from packet to packet,
+     * belongs to no identity, and all zero is no hint: the 16-bit network address (FF FE is
+     * unknown), the frame type it came in, and of explicit frames endpoints, cluster, profile. */
+    uint8_t hint[FRAMING_HINT_MAX];
+    bool broadcast; /* received: it came by broadcast. To send: to everybody */
 };
 
 struct framing_origin {
@@ -70,7 +77,8 @@ struct framing_sink {
     void (*write)(void *self, struct sn_bytes octets);
     /* What became of the frame that framing_encode gave this ticket to. */
     void (*sent)(void *self, uint32_t ticket, enum framing_sent result);
-    /* The dongle has restarted and forgot everything, or told how much it can carry. */
+    /* The dongle has restarted and forgot everything (frames under way were told as TRY_AGAIN), or
+     * told how much it can carry. */
     void (*dongle_reset)(void *self);
     void (*room_changed)(void *self, size_t max_packet);
 };
@@ -113,8 +121,10 @@ void framing_receive(struct framing *f, uint64_t now_ms, struct sn_bytes octets)
 /* May a frame be sent now? */
 bool framing_ready(const struct framing *f);
 
-/* The octets of one frame, valid until the next call; empty when the packet does not fit. A framing
- * without statuses calls sink.sent(FRAMING_DELIVERED) at once. `ticket` is not 0. */
+/* The octets of one frame, valid until the next call; empty when the packet does not fit, when
+ * nothing can be sent now, or when the radio has no such address. A framing without statuses calls
+ * sink.sent(FRAMING_DELIVERED) before it returns, and so does a broadcast. `ticket` is not 0; `to`
+ * may be NULL where the port is the address. */
 struct sn_bytes framing_encode(struct framing *f, uint64_t now_ms, uint32_t ticket,
                                const struct framing_address *to, uint8_t radius,
                                struct sn_bytes packet);
