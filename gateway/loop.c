@@ -21,6 +21,15 @@ static void to_core(void *self, const struct sn_peer *from, struct sn_bytes wire
         core_datagram(g->core, uv_now(&g->uv), from, wire);
 }
 
+/* A barrier ahead of time, for the datagrams alone. */
+static void links_full(void *self)
+{
+    struct gateway *g = self;
+
+    for (size_t i = 0; i < g->link_count; i++)
+        link_flush(g->links[i]);
+}
+
 static void sink_send(void *self, const struct sn_peer *to, struct sn_bytes wire)
 {
     struct gateway *g = self;
@@ -122,7 +131,7 @@ static bool open_links(struct gateway *g, const struct config *config, char *err
     }
     for (size_t i = 0; i < config->udp_count; i++) {
         struct link *link = udp_open(&g->uv, (uint8_t)i, &config->udp[i],
-                                     (struct link_receiver){g, to_core}, error, size);
+                                     (struct link_receiver){g, to_core, links_full}, error, size);
         if (!link)
             return false;
         g->links[g->link_count++] = link;

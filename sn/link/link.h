@@ -28,10 +28,13 @@ struct link_counters {
 #undef X
 };
 
-/* Called for each datagram, from the loop. `wire` is valid until it returns. */
 struct link_receiver {
     void *self;
+    /* For each datagram, from the loop. `wire` is valid until it returns. */
     void (*datagram)(void *self, const struct sn_peer *from, struct sn_bytes wire);
+    /* The send queue is full in the middle of a turn: make safe what the queued datagrams promise,
+     * as at the barrier, and flush the link. */
+    void (*full)(void *self);
 };
 
 struct link;

@@ -116,9 +116,15 @@ static void on_poll(uv_poll_t *handle, int status, int events)
 
 static void enqueue(struct udp *u, const uint8_t *key, const uint8_t *route, struct sn_bytes wire)
 {
-    if (wire.len > u->link.max_packet)
+    if (wire.len > u->link.max_packet) {
         u->link.counters.oversize_out++;
-    else if (!udp_queue_push(&u->queue, key, route, wire))
+        return;
+    }
+    if (udp_queue_push(&u->queue, key, route, wire))
+        return;
+    /* One turn may have more to say than the queue holds, as when a message goes to thousands. */
+    u->link.receiver.full(u->link.receiver.self);
+    if (!udp_queue_push(&u->queue, key, route, wire))
         u->link.counters.queue_full++;
 }
 

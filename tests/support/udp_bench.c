@@ -27,6 +27,15 @@ static void on_patience(uv_timer_t *timer)
     uv_stop(timer->loop);
 }
 
+static void on_full(void *self)
+{
+    struct udp_bench *b = self;
+
+    b->full++;
+    if (!b->stuck)
+        link_flush(b->link);
+}
+
 static struct endpoint endpoint(const char *host, uint16_t port)
 {
     return (struct endpoint){.kind = ENDPOINT_UDP, .host = host, .port = port};
@@ -50,8 +59,8 @@ bool udp_bench_open_on(struct udp_bench *b, const char *host, uint16_t port, con
         b->config.group = endpoint(b->group, group_port);
     uv_loop_init(&b->loop);
     uv_timer_init(&b->loop, &b->patience);
-    b->link = udp_open(&b->loop, 3, &b->config, (struct link_receiver){b, on_datagram}, b->error,
-                       sizeof b->error);
+    b->link = udp_open(&b->loop, 3, &b->config, (struct link_receiver){b, on_datagram, on_full},
+                       b->error, sizeof b->error);
     return b->link != NULL;
 }
 

@@ -19,6 +19,8 @@ struct udp_bench {
     struct sn_peer peer;
     size_t count, wanted, last_len;
     bool echo;
+    bool stuck;    /* does nothing when the send queue is full */
+    unsigned full; /* how often it was */
 };
 
 /* `host` on `port` (0: any), `group` on `group_port` or NULL. False with `error` filled. */
