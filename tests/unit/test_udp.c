@@ -132,12 +132,32 @@ START_TEST(what_is_too_long_is_dropped_and_counted)
 }
 END_TEST
 
-START_TEST(a_full_queue_drops_and_counts)
+START_TEST(a_full_queue_asks_to_be_flushed)
 {
     struct udp_bench b;
     int fd = device_open("127.0.0.1");
 
     ck_assert(udp_bench_open(&b, "127.0.0.1"));
+    device_says(fd, "127.0.0.1", udp_bench_port(&b), "a", 1);
+    udp_bench_receive(&b, 1);
+    for (int i = 0; i < 10000; i++)
+        link_send(b.link, &b.peer, sn_bytes("b", 1));
+    link_flush(b.link);
+    ck_assert_uint_eq(b.full, 10000 / 4096);
+    ck_assert_uint_eq(b.link->counters.queue_full, 0);
+    ck_assert_uint_eq(b.link->counters.datagrams_out, 10000);
+    close(fd);
+    udp_bench_close(&b);
+}
+END_TEST
+
+START_TEST(a_queue_that_stays_full_drops_and_counts)
+{
+    struct udp_bench b;
+    int fd = device_open("127.0.0.1");
+
+    ck_assert(udp_bench_open(&b, "127.0.0.1"));
+    b.stuck = true;
     device_says(fd, "127.0.0.1", udp_bench_port(&b), "a", 1);
     udp_bench_receive(&b, 1);
     for (int i = 0; i < 5000; i++)
@@ -207,7 +227,8 @@ int main(void)
     tcase_add_test(tcase, one_device_is_one_peer_on_either_kind_of_socket);
     tcase_add_test(tcase, a_thousand_at_once_come_and_go);
     tcase_add_test(tcase, what_is_too_long_is_dropped_and_counted);
-    tcase_add_test(tcase, a_full_queue_drops_and_counts);
+    tcase_add_test(tcase, a_full_queue_asks_to_be_flushed);
+    tcase_add_test(tcase, a_queue_that_stays_full_drops_and_counts);
     tcase_add_test(tcase, a_refused_datagram_hurts_nobody_else);
     tcase_add_test(tcase, what_a_full_socket_does_not_take_leaves_later);
     return run_case("udp", tcase);
