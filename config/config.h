@@ -27,6 +27,13 @@ enum { TAKE_OVER_ALWAYS, TAKE_OVER_NOT_ACTIVE };
 enum { MQTT_VERSION_5, MQTT_VERSION_3_1_1 };
 enum { QOS2_SAFE, QOS2_NATIVE };
 enum { WHEN_FULL_DROP_OLDEST, WHEN_FULL_DROP_NEWEST, WHEN_FULL_LATEST_PER_TOPIC };
+enum { SERIAL_RAW, SERIAL_SLIP, SERIAL_HDLC, SERIAL_COBS, SERIAL_XBEE, SERIAL_AQUILA };
+enum { SERIAL_CRC_NONE, SERIAL_CRC_XMODEM, SERIAL_CRC_X25 };
+enum { SERIAL_API_AUTO, SERIAL_API_1, SERIAL_API_2 };
+enum { SERIAL_DTR_KEEP, SERIAL_DTR_SET, SERIAL_DTR_CLEAR, SERIAL_DTR_PULSE };
+enum { SERIAL_RTS_KEEP, SERIAL_RTS_SET, SERIAL_RTS_CLEAR };
+enum { SERIAL_FLOW_NONE, SERIAL_FLOW_RTSCTS };
+enum { SERIAL_RETRY_COUNT_OF_GATEWAY = 255 };
 enum { LEVEL_ERROR, LEVEL_WARNING, LEVEL_INFO, LEVEL_DEBUG, LEVEL_TRACE };
 
 /* "host:port", "[v6]:port"; for a unix socket `host` is the path and `port` 0. */
@@ -56,6 +63,19 @@ struct udp_config {
     struct endpoint group;   /* of multicast; ENDPOINT_NONE is off */
 };
 
+/* A port is named by its path, or by the ids of its USB device. */
+struct serial_usb {
+    bool wanted; /* port = usb:... */
+    uint16_t vid, pid;
+    const char *serial; /* "" is any */
+};
+
+struct serial_config {
+    const char *name; /* of [serial NAME]; "" for plain [serial] */
+    SERIAL_OPTIONS(CONFIG_FIELD)
+    struct serial_usb usb;
+};
+
 struct sleep_config {
     SLEEP_OPTIONS(CONFIG_FIELD)
 };
@@ -80,8 +100,10 @@ struct config {
     struct broker_config broker;
     struct sleep_config sleep;
     struct log_config log;
-    struct udp_config *udp; /* at least one */
+    struct udp_config *udp; /* at least one, unless there is a serial port */
     size_t udp_count;
+    struct serial_config *serial;
+    size_t serial_count;
     struct topic_set *topics; /* in the order of the file, all-clients set last */
     size_t topics_count;
     struct config_memory *memory; /* owns every string and array above */

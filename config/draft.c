@@ -28,23 +28,25 @@ struct entry *draft_entry(struct draft *draft, const char *section)
     return &draft->entries[section_find(section) - config_sections];
 }
 
-struct entry *draft_add_listener(struct draft *draft, const char *name, int heading)
+struct entry *draft_entries(struct draft *draft, const struct section *section)
+{
+    return draft->many[section - config_sections];
+}
+
+struct entry *draft_add(struct draft *draft, const struct section *section, const char *name,
+                        int heading)
 {
     struct config *config = draft->config;
-    size_t count = config->udp_count;
-    struct udp_config *udp = memory_grow(config->memory, config->udp, count, sizeof(*udp));
-    struct entry *listeners =
-        memory_grow(&draft->scratch, draft->listeners, count, sizeof(*listeners));
+    struct entry **entries = &draft->many[section - config_sections];
+    size_t count = section_count(config, section);
+    struct entry *grown = memory_grow(&draft->scratch, *entries, count, sizeof(*grown));
+    void *base = grown ? section_add(config, section, name) : NULL;
 
-    if (!udp || !listeners)
+    if (!base)
         return NULL;
-    config->udp = udp;
-    draft->listeners = listeners;
-    config->udp_count++;
-
-    listeners[count] = (struct entry){.section = section_find("udp"), .heading = heading};
-    listeners[count].name = memory_text(config->memory, name, strlen(name));
-    udp[count] = (struct udp_config){.name = listeners[count].name};
-    option_defaults(listeners[count].section, &udp[count], config->memory);
-    return &listeners[count];
+    *entries = grown;
+    grown[count] = (struct entry){.section = section, .heading = heading};
+    grown[count].name = section_name(config, section, count);
+    option_defaults(section, base, config->memory);
+    return &grown[count];
 }

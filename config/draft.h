@@ -35,9 +35,10 @@ struct draft_topics {
 struct draft {
     struct config *config;
     struct config_errors *errors;
-    struct config_memory scratch;         /* what is needed only while reading */
-    struct entry entries[SECTIONS_COUNT]; /* in the order of config_sections, without listeners */
-    struct entry *listeners;              /* one for each of config->udp */
+    struct config_memory scratch; /* what is needed only while reading */
+    struct entry
+        entries[SECTIONS_COUNT];        /* in the order of config_sections, those that stand once */
+    struct entry *many[SECTIONS_COUNT]; /* of each with names, one for each of its array */
     struct draft_topics *topics;
     size_t topics_count;
 };
@@ -49,8 +50,12 @@ void draft_error(struct draft *draft, const struct entry *entry, size_t option, 
 
 struct entry *draft_entry(struct draft *draft, const char *section);
 
-/* A further listener with all defaults; NULL when memory is short. */
-struct entry *draft_add_listener(struct draft *draft, const char *name, int heading);
+/* The entries of a section with names, section_count of them. */
+struct entry *draft_entries(struct draft *draft, const struct section *section);
+
+/* One more of a section with names, with all defaults; NULL when memory is short. */
+struct entry *draft_add(struct draft *draft, const struct section *section, const char *name,
+                        int heading);
 
 /* [topics]: one row of the file, and the finished sets. */
 void topics_take(struct draft *draft, struct draft_topics *set, const char *id, const char *name,
@@ -60,5 +65,6 @@ void topics_finish(struct draft *draft);
 /* What options mean together. Fill in the fields of struct config that are derived. */
 void check_broker(struct draft *draft);
 void check_listeners(struct draft *draft);
+void check_ports(struct draft *draft);
 
 #endif

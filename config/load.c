@@ -40,7 +40,8 @@ static void unknown_section(struct loader *loader, const char *key)
                    "[%.60s] is not a section; did you mean [%s]?", key, nearest);
     else
         errors_add(loader->draft->errors, loader->reader.line,
-                   "[%.60s] is not a section; there are gateway, broker, udp, sleep, log, topics",
+                   "[%.60s] is not a section; there are gateway, broker, udp, serial, "
+                   "sleep, log, topics",
                    key);
 }
 
@@ -67,19 +68,22 @@ static void open_topics(struct loader *loader, const char *pattern)
     loader->topics->heading = loader->reader.line;
 }
 
-static void open_listener(struct loader *loader, const char *name)
+static void open_named(struct loader *loader, const struct section *section, const char *name)
 {
     struct draft *draft = loader->draft;
+    const struct entry *entries = draft_entries(draft, section);
+    size_t count = section_count(draft->config, section);
 
-    for (size_t i = 0; i < draft->config->udp_count; i++)
-        if (strcmp(draft->listeners[i].name, name) == 0)
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(entries[i].name, name) == 0)
             errors_add(draft->errors, loader->reader.line,
-                       "[udp%s%.60s] stands in line %d already: give this listener another name, "
-                       "as [udp second]",
-                       *name ? " " : "", name, draft->listeners[i].heading);
-    loader->entry = draft_add_listener(draft, name, loader->reader.line);
+                       "[%s%s%.60s] stands in line %d already: give this %s another name, "
+                       "as [%s second]",
+                       section->key, *name ? " " : "", name, entries[i].heading,
+                       strcmp(section->key, "udp") == 0 ? "listener" : "port", section->key);
+    loader->entry = draft_add(draft, section, name, loader->reader.line);
     if (loader->entry)
-        loader->base = &draft->config->udp[draft->config->udp_count - 1];
+        loader->base = section_base(draft->config, section, count);
 }
 
 static void open_single(struct loader *loader, const struct section *section, const char *name)
@@ -122,7 +126,7 @@ static void on_heading(void *self, char *heading)
     if (strcmp(heading, "topics") == 0)
         open_topics(loader, name);
     else if (section && section->named)
-        open_listener(loader, name);
+        open_named(loader, section, name);
     else if (section)
         open_single(loader, section, name);
     else
@@ -225,6 +229,7 @@ static void override(struct draft *draft, struct entry *entry, void *base, size_
 static void apply_overrides(struct draft *draft, const struct config_overrides *overrides)
 {
     struct config *config = draft->config;
+    const struct section *udp = section_find("udp");
     bool replace = overrides && overrides->udp_listen;
 
     if (overrides && overrides->broker_url)
@@ -232,9 +237,9 @@ static void apply_overrides(struct draft *draft, const struct config_overrides *
                  overrides->broker_url);
     if (replace)
         config->udp_count = 0;
-    if (config->udp_count > 0)
-        return;
-    struct entry *entry = draft_add_listener(draft, "", 0);
+    if (config->udp_count > 0 || (config->serial_count > 0 && !replace))
+        return; /* who names a radio only does not ask for a network port */
+    struct entry *entry = draft_add(draft, udp, "", 0);
     if (entry && replace)
         override(draft, entry, config->udp, AT_udp_listen, "-u", overrides->udp_listen);
 }
@@ -279,6 +284,7 @@ struct config *config_load_stream(FILE *file, const struct config_overrides *ove
         topics_finish(&draft);
         check_broker(&draft);
         check_listeners(&draft);
+        check_ports(&draft);
         short_of_memory = draft.config->memory->failed || draft.scratch.failed;
     }
     if (short_of_memory) {

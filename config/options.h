@@ -21,13 +21,15 @@ struct option {
     size_t offset; /* in the section's struct */
 };
 
-enum { OPTIONS_MAX = 32, SECTIONS_COUNT = 5, OPTION_REASON_MAX = 160 };
+enum { OPTIONS_MAX = 32, SECTIONS_COUNT = 6, OPTION_REASON_MAX = 160 };
 
 struct section {
     const char *key;
     const struct option *options;
     size_t count;
-    size_t offset; /* in struct config; of a section with names, which is an array, unused */
+    size_t offset;       /* in struct config: the struct, or of a section with names the array */
+    size_t count_offset; /* of a section with names: how many the array has */
+    size_t size;         /* of one */
     bool named;
 };
 
@@ -36,14 +38,23 @@ extern const struct section config_sections[SECTIONS_COUNT];
 /* The places of options in their section, for checks that look at several. */
 #define OPTION_AT_BROKER(type, key, value, least, most, help) AT_broker_##key,
 #define OPTION_AT_UDP(type, key, value, least, most, help)    AT_udp_##key,
+#define OPTION_AT_SERIAL(type, key, value, least, most, help) AT_serial_##key,
 enum { BROKER_OPTIONS(OPTION_AT_BROKER) };
 enum { UDP_OPTIONS(OPTION_AT_UDP) };
+enum { SERIAL_OPTIONS(OPTION_AT_SERIAL) };
 
 const struct section *section_find(const char *key);
 const struct option *option_find(const struct section *section, const char *key);
 
-/* Where the options of the section are; `index` counts listeners and is else 0. */
+/* How often the section stands in the configuration; 1 for one without names. */
+size_t section_count(const struct config *config, const struct section *section);
+
+/* Where the options of the section are, and its name; `index` < section_count. */
 void *section_base(const struct config *config, const struct section *section, size_t index);
+const char *section_name(const struct config *config, const struct section *section, size_t index);
+
+/* One more of a section with names, zeroed but for its name; NULL when memory is short. */
+void *section_add(struct config *config, const struct section *section, const char *name);
 
 /* Reads a value into the field of `base`. False with `reason`, the end of a sentence that begins
  * with the option's name, when it is not one. The reason never quotes free text: it may be

@@ -43,10 +43,10 @@ void config_print(const struct config *config, FILE *to)
 {
     for (size_t i = 0; i < SECTIONS_COUNT; i++) {
         const struct section *section = &config_sections[i];
-        size_t count = section->named ? config->udp_count : 1;
+        size_t count = section_count(config, section);
 
         for (size_t j = 0; j < count; j++)
-            print_section(section, section->named ? config->udp[j].name : "",
+            print_section(section, section_name(config, section, j),
                           section_base(config, section, j), to);
     }
     for (size_t i = 0; i < config->topics_count; i++)
@@ -64,6 +64,19 @@ static void print_sample_option(const struct option *option, FILE *to)
     fprintf(to, "\n#%s =%s%s\n", option->key, *option->value ? " " : "", option->value);
 }
 
+static void print_sample_heading(const struct section *section, FILE *to)
+{
+    if (strcmp(section->key, "udp") == 0)
+        fputs("# Further listeners stand in sections of their own: [udp NAME].\n[udp]\n", to);
+    else if (strcmp(section->key, "serial") == 0)
+        fputs("# A radio dongle, and further ones: [serial NAME]. A file with a [serial] and "
+              "without\n"
+              "# a [udp] section opens no UDP listener.\n#[serial dongle]\n",
+              to);
+    else
+        fprintf(to, "[%s]\n", section->key);
+}
+
 void config_print_sample(FILE *to)
 {
     fputs("# SPDX-License-Identifier: Apache-2.0\n"
@@ -75,10 +88,7 @@ void config_print_sample(FILE *to)
     for (size_t i = 0; i < SECTIONS_COUNT; i++) {
         const struct section *section = &config_sections[i];
 
-        if (section->named)
-            fprintf(to, "# Further listeners stand in sections of their own: [%s NAME].\n",
-                    section->key);
-        fprintf(to, "[%s]\n", section->key);
+        print_sample_heading(section, to);
         for (size_t j = 0; j < section->count; j++)
             print_sample_option(&section->options[j], to);
         fputc('\n', to);

@@ -73,7 +73,8 @@ static bool same_address(const struct endpoint *one, const struct endpoint *othe
 static void check_listener(struct draft *draft, size_t number)
 {
     struct udp_config *udp = &draft->config->udp[number];
-    const struct entry *entry = &draft->listeners[number];
+    const struct entry *entries = draft_entries(draft, section_find("udp"));
+    const struct entry *entry = &entries[number];
 
     take_address(draft, entry, AT_udp_listen, udp->listen, &udp->address);
     if (*udp->multicast &&
@@ -89,7 +90,7 @@ static void check_listener(struct draft *draft, size_t number)
     for (size_t i = 0; i < number; i++)
         if (same_address(&draft->config->udp[i].address, &udp->address))
             draft_error(draft, entry, AT_udp_listen, "%.60s is taken by the listener of line %d",
-                        udp->listen, draft->listeners[i].heading);
+                        udp->listen, entries[i].heading);
 }
 
 void check_listeners(struct draft *draft)

@@ -37,7 +37,7 @@ static char *print(const struct config *config, size_t *len)
 
 static void check_values(const struct config *config)
 {
-    assert(config->udp_count > 0);
+    assert(config->udp_count + config->serial_count > 0);
     assert(config->broker.address.kind != ENDPOINT_NONE);
     assert(config->broker.reconnect_min_ms <= config->broker.reconnect_max_ms);
     for (size_t i = 0; i < config->topics_count; i++) {

@@ -216,7 +216,9 @@ START_TEST(limits_of_numbers)
             if (strcmp(option->key, "reconnect_max") == 0)
                 len = snprintf(file, sizeof(file), "[broker]\nreconnect_min=0.1\n");
             if (strcmp(section->key, "broker") != 0)
-                len = snprintf(file, sizeof(file), "[%s]\n", section->key);
+                len = snprintf(
+                    file, sizeof(file), "[%s]\n%s", section->key,
+                    strcmp(section->key, "serial") == 0 ? "port=/dev/ttyS9\nframing=raw\n" : "");
             snprintf(file + len, sizeof(file) - (size_t)len, "%s=%u%s\n", option->key,
                      is_number ? limits[j] : limits[j] / 1000,
                      !is_number && limits[j] % 1000 == 100 ? ".1" : "");
@@ -343,6 +345,72 @@ START_TEST(several_listeners)
 }
 END_TEST
 
+START_TEST(several_ports)
+{
+    struct config *config = load("[serial garden]\n"
+                                 "port = usb:0403:6015:A B:c\n"
+                                 "framing = xbee\n"
+                                 "api = 2\n"
+                                 "[serial]\n"
+                                 "port = /dev/serial/by-id/usb-x\n"
+                                 "baud = 250000\n"
+                                 "gap = 0.005\n"
+                                 "dtr = pulse\n"
+                                 "[serial house]\n"
+                                 "port = usb:1A86:7523\n"
+                                 "framing = slip\n"
+                                 "crc = x25\n"
+                                 "forwarder = no\n");
+
+    ck_assert_uint_eq(config->udp_count, 0);
+    ck_assert_uint_eq(config->serial_count, 3);
+    ck_assert_str_eq(config->serial[0].name, "garden");
+    ck_assert(config->serial[0].usb.wanted);
+    ck_assert_uint_eq(config->serial[0].usb.vid, 0x0403);
+    ck_assert_uint_eq(config->serial[0].usb.pid, 0x6015);
+    ck_assert_str_eq(config->serial[0].usb.serial, "A B:c");
+    ck_assert_uint_eq(config->serial[0].framing, SERIAL_XBEE);
+    ck_assert_uint_eq(config->serial[0].api, SERIAL_API_2);
+    ck_assert_str_eq(config->serial[1].name, "");
+    ck_assert(!config->serial[1].usb.wanted);
+    ck_assert_uint_eq(config->serial[1].framing, SERIAL_HDLC);
+    ck_assert_uint_eq(config->serial[1].baud, 250000);
+    ck_assert_uint_eq(config->serial[1].gap_ms, 5);
+    ck_assert_uint_eq(config->serial[1].dtr, SERIAL_DTR_PULSE);
+    ck_assert(config->serial[1].forwarder);
+    ck_assert_uint_eq(config->serial[2].usb.vid, 0x1A86);
+    ck_assert_str_eq(config->serial[2].usb.serial, "");
+    ck_assert_uint_eq(config->serial[2].crc, SERIAL_CRC_X25);
+    ck_assert(!config->serial[2].forwarder);
+    config_free(config);
+}
+END_TEST
+
+/* Who names a radio only does not ask for a network port; who names none gets UDP. */
+static const struct {
+    const char *file, *udp_listen;
+    size_t udp, serial;
+} listening[] = {
+    {"\n", NULL, 1, 0},
+    {"[serial]\nport=/dev/x\n", NULL, 0, 1},
+    {"[serial]\nport=/dev/x\n[udp]\n", NULL, 1, 1},
+    {"[serial]\nport=/dev/x\n", "[::]:1", 1, 1},
+};
+
+START_TEST(a_radio_alone_opens_no_network_port)
+{
+    struct config_overrides overrides = {.udp_listen = listening[_i].udp_listen};
+    char path[] = "config-XXXXXX";
+
+    write_file(path, listening[_i].file, strlen(listening[_i].file));
+    struct config *config = load_overridden(path, &overrides);
+    unlink(path);
+    ck_assert_uint_eq(config->udp_count, listening[_i].udp);
+    ck_assert_uint_eq(config->serial_count, listening[_i].serial);
+    config_free(config);
+}
+END_TEST
+
 START_TEST(command_line_wins)
 {
     static const char file[] = "[broker]\nurl = unix:/run/x\nusername = me\n"
@@ -412,6 +480,9 @@ int main(void)
     tcase_add_loop_test(tcase, secrets_from_files, 0, sizeof(secrets) / sizeof(secrets[0]));
     tcase_add_test(tcase, tls_with_certificate_or_key);
     tcase_add_test(tcase, several_listeners);
+    tcase_add_test(tcase, several_ports);
+    tcase_add_loop_test(tcase, a_radio_alone_opens_no_network_port, 0,
+                        sizeof(listening) / sizeof(listening[0]));
     tcase_add_test(tcase, command_line_wins);
     tcase_add_test(tcase, out_of_memory);
     tcase_add_test(tcase, nothing_to_free);
