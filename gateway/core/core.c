@@ -64,6 +64,16 @@ void core_link(struct core *core, uint8_t link, const struct core_link *profile)
         core->links[link].max_packet = SN_PACKET_MAX;
 }
 
+void core_link_up(struct core *core, msec_t now, uint8_t link, bool up)
+{
+    core->link_down[link] = !up;
+    for (uint32_t i = 0; i < core->sessions.count; i++) {
+        struct session *s = core->sessions.slots[i];
+        if (session_live(s) && s->reachable && s->peer.link == link)
+            (up ? deliver_resume : deliver_suspend)(core, s, now);
+    }
+}
+
 static void count_malformed(struct core *core, enum sn_error error)
 {
     static const enum counter counters[] = {
@@ -139,6 +149,10 @@ static void expire_session(struct core *core, struct session *s, msec_t now)
         s->last_heard = now; /* it connects anew, perhaps elsewhere, and waits for the broker */
     } else if (now >= session_lost_at(core, s)) {
         client_lost(core, s, now);
+        return;
+    }
+    if (!in_reach(core, s)) {
+        session_arm(core, s, now); /* only the keep-alive counts */
         return;
     }
     if (s->inflight.waits != IDLE && !s->stalled && now >= s->inflight.due)

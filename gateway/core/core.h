@@ -86,6 +86,11 @@ struct core_link {
 
 void core_link(struct core *core, uint8_t link, const struct core_link *profile);
 
+/* A link went away, as a dongle that is unplugged, or came back. While it is down nothing is sent
+ * to its peers and no repetition counts; their keep-alive goes on. When it is up again, what is
+ * outstanding is sent again. Links are up at first. */
+void core_link_up(struct core *core, msec_t now, uint8_t link, bool up);
+
 void core_datagram(struct core *core, msec_t now, const struct sn_peer *from, struct sn_bytes wire);
 void core_bridge_event(struct core *core, msec_t now, const struct bridge_event *event);
 void core_expire(struct core *core, msec_t now);
@@ -106,6 +111,7 @@ struct session_view {
     unsigned keep_alive, topics, subscriptions, queued;
     size_t queued_octets;
     bool upstream;
+    bool link_up; /* the peer's link */
 };
 
 void core_each_session(const struct core *core,

@@ -23,6 +23,7 @@ void core_each_session(const struct core *core,
             .subscriptions = s->subscriptions.count,
             .queued = s->outbox.count,
             .queued_octets = s->outbox.octets,
+            .link_up = s->reachable && !core->link_down[s->peer.link],
             .upstream = s->upstream == UPSTREAM_OPEN,
         };
         each(self, &view);

@@ -8,8 +8,11 @@
 bool core_send_radius(struct core *core, const struct sn_peer *to, uint8_t radius,
                       const struct sn_packet *p)
 {
+    if (core->link_down[to->link]) {
+        count(core, COUNT_link_down);
+        return true; /* lost on the way, as it may be on any radio */
+    }
     struct sn_bytes wire = sn_encode(p, core->wire, sizeof core->wire);
-
     if (wire.len > 0 && to->node_len > 0)
         wire = sn_wrap(sn_peer_node_id(to), radius, wire, core->wrapped, sizeof core->wrapped);
     if (wire.len == 0 || wire.len > core->links[to->link].max_packet) {
@@ -71,7 +74,7 @@ void session_arm(struct core *core, struct session *s, msec_t now)
 
     if (!session_live(s))
         return;
-    if (s->inflight.waits != IDLE && !s->stalled)
+    if (s->inflight.waits != IDLE && !s->stalled && in_reach(core, s))
         due = sooner(due, s->inflight.due);
     if (s->outbox.count > 0 && s->register_pause > now)
         due = sooner(due, s->register_pause);

@@ -44,6 +44,7 @@ struct core {
     bool qos2_safe;      /* QoS 2 subscriptions are served with QoS 1 upstream */
     bool can_keep_later; /* a clean session's connection may still become a kept one */
     struct core_link links[256];
+    bool link_down[256];
     uint64_t counters[COUNTERS];
     uint8_t wire[SN_PACKET_MAX];
     uint8_t wrapped[SN_PACKET_MAX];
@@ -67,6 +68,12 @@ static inline uint32_t retry_count(const struct core *core, const struct sn_peer
     int32_t own = core->links[peer->link].retry_count;
 
     return own >= 0 ? (uint32_t)own : core->config->gateway.retry_count;
+}
+
+/* Can a client be sent anything now? */
+static inline bool in_reach(const struct core *core, const struct session *s)
+{
+    return s->reachable && !core->link_down[s->peer.link];
 }
 
 /* Sends one packet, in its envelope when the peer is behind a forwarder. False, counted: it is too

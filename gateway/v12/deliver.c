@@ -138,7 +138,7 @@ static bool advance(struct core *core, struct session *s, struct message *m, mse
 
 static bool may_deliver(const struct core *core, const struct session *s, msec_t now)
 {
-    if (!s->reachable || s->publish_pause > now)
+    if (!in_reach(core, s) || s->publish_pause > now)
         return false;
     return s->state == ACTIVE ||
            (s->state == AWAKE && s->drained < core->config->sleep.max_per_wake);
@@ -192,6 +192,26 @@ void deliver_again(struct core *core, struct session *s, msec_t now)
     count(core, COUNT_retries);
     f->due = now + retry_interval(core, &s->peer);
     session_arm(core, s, now);
+}
+
+/* What is under way stays so, without repetitions. One that is awake has nobody to supervise it
+ * then: as for the sleeping, its sleep timer decides. */
+void deliver_suspend(struct core *core, struct session *s, msec_t now)
+{
+    if (s->state == AWAKE) {
+        deliver_stop(s);
+        session_enter(core, s, ASLEEP, now);
+    }
+}
+
+void deliver_resume(struct core *core, struct session *s, msec_t now)
+{
+    s->stalled = false;
+    s->inflight.tries = 0;
+    if (s->inflight.waits != IDLE)
+        deliver_again(core, s, now);
+    else
+        deliver_next(core, s, now);
 }
 
 /* Some clients have no REGISTER handler at all (A50). One that was given the id earlier may know

@@ -98,7 +98,9 @@ handler on_regack, on_puback, on_pubrec, on_pubcomp;
 bool deliver_at_once(struct core *core, struct session *s, const struct bridge_message *m,
                      msec_t now);
 void deliver_next(struct core *core, struct session *s, msec_t now);
-void deliver_again(struct core *core, struct session *s, msec_t now); /* the unanswered packet */
+void deliver_again(struct core *core, struct session *s, msec_t now);   /* the unanswered packet */
+void deliver_suspend(struct core *core, struct session *s, msec_t now); /* its link is down */
+void deliver_resume(struct core *core, struct session *s, msec_t now);  /* and up again */
 void deliver_stop(struct session *s); /* the unanswered packet goes back into the queue */
 void deliver_overdue(struct core *core, struct session *s, msec_t now);
 
