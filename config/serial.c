@@ -65,18 +65,16 @@ static bool same_port(const struct serial_config *a, const struct serial_config 
 static void check_framing(struct draft *draft, const struct entry *entry,
                           const struct serial_config *serial)
 {
-    bool takes_crc = serial->framing == SERIAL_RAW || serial->framing == SERIAL_SLIP ||
-                     serial->framing == SERIAL_COBS;
+    bool has_own = serial->framing == SERIAL_XBEE || serial->framing == SERIAL_AQUILA;
 
-    /* hdlc with x25 says what hdlc is. */
-    if (serial->crc != SERIAL_CRC_NONE && !takes_crc &&
-        !(serial->framing == SERIAL_HDLC && serial->crc == SERIAL_CRC_X25))
+    if (serial->crc != SERIAL_CRC_NONE && has_own)
         draft_error(draft, entry, AT_serial_crc,
                     "this framing has a checksum of its own: leave crc out");
     if (serial->api != SERIAL_API_AUTO && serial->framing != SERIAL_XBEE)
         draft_error(draft, entry, AT_serial_api, "is of framing = xbee only: leave it out");
-    if (serial->byte_gap_ms > 0 && serial->framing != SERIAL_RAW)
-        draft_error(draft, entry, AT_serial_byte_gap, "is of framing = raw only: leave it out");
+    if (serial->byte_gap_ms > 0 && serial->framing != SERIAL_RAW && serial->framing != SERIAL_XBEE)
+        draft_error(draft, entry, AT_serial_byte_gap,
+                    "is of framing = raw and xbee only: leave it out");
     if (serial->rts != SERIAL_RTS_KEEP && serial->flow == SERIAL_FLOW_RTSCTS)
         draft_error(draft, entry, AT_serial_rts, "is driven by flow = rtscts: leave it out");
 }
