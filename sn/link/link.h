@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link - a way to reach devices: a UDP listener, later a serial port
+/* link - a way to reach devices: a UDP listener, a serial port
  *
  * A link names who sent a datagram by a struct sn_peer and hands the octets on; it does not look
  * into them. What is sent is queued, bounded, and leaves at link_flush, which the loop calls at its
@@ -39,11 +39,28 @@ struct link_receiver {
 
 struct link;
 
+/* What a link tells beside datagrams; it does not log. */
+enum link_severity { LINK_WARNING, LINK_INFO };
+
+struct link_events {
+    void *self;
+    void (*notice)(void *self, const struct link *link, enum link_severity severity,
+                   const char *text);
+    void (*up)(void *self, const struct link *link, bool up); /* it reaches its peers, or not */
+    void (*room)(void *self, const struct link *link);        /* max_packet has changed */
+};
+
 struct link_ops {
     void (*send)(struct link *link, const struct sn_peer *to, struct sn_bytes wire);
     void (*broadcast)(struct link *link, uint8_t radius, struct sn_bytes wire);
     void (*flush)(struct link *link);
     void (*close)(struct link *link); /* stops at once; frees itself when the loop has let go */
+
+    /* How a peer of this link is called in logs; always terminated, returns `out`. */
+    char *(*peer_text)(const struct link *link, const struct sn_peer *peer, char *out, size_t size);
+    /* Counters beyond LINK_COUNTERS; NULL when there are none. */
+    void (*count)(struct link *link, void *self,
+                  void (*each)(void *self, const char *counter, uint64_t value));
 };
 
 struct link {
@@ -69,6 +86,14 @@ static inline void link_broadcast(struct link *link, uint8_t radius, struct sn_b
 static inline void link_flush(struct link *link)
 {
     link->ops->flush(link);
+}
+
+#define LINK_PEER_TEXT_MAX 96
+
+static inline char *link_peer_text(const struct link *link, const struct sn_peer *peer, char *out,
+                                   size_t size)
+{
+    return link->ops->peer_text(link, peer, out, size);
 }
 
 static inline void link_close(struct link *link)

@@ -171,8 +171,19 @@ static void close_link(struct link *link)
         uv_close((uv_handle_t *)&u->group.poll, on_closed);
 }
 
+static char *peer_text(const struct link *link, const struct sn_peer *peer, char *out, size_t size)
+{
+    (void)link;
+    return udp_peer_text(peer, out, size);
+}
+
 static const struct link_ops udp_ops = {
-    .send = send_to, .broadcast = broadcast, .flush = flush, .close = close_link};
+    .send = send_to,
+    .broadcast = broadcast,
+    .flush = flush,
+    .close = close_link,
+    .peer_text = peer_text,
+};
 
 static int start(struct udp *u, uv_loop_t *loop, struct source *source, int fd)
 {

@@ -22,6 +22,6 @@ struct link *udp_open(uv_loop_t *loop, uint8_t number, const struct udp_config *
  * peer behind a forwarder. Always terminated; returns `out`. */
 char *udp_peer_text(const struct sn_peer *peer, char *out, size_t size);
 
-#define UDP_PEER_TEXT_MAX 96
+#define UDP_PEER_TEXT_MAX LINK_PEER_TEXT_MAX
 
 #endif

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The port comes and goes: opening, settling, losing and finding it again. */
+#include "sn/link/serial.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "sn/link/serial_private.h"
+#include "sn/link/serial_watch.h"
+
+#define PAUSE_MIN_MS  500
+#define PAUSE_MAX_MS  30000
+#define ATTEMPT_MS    50   /* at least between two attempts, whatever the directories tell */
+#define STABLE_MS     5000 /* a port that stays so long is there again */
+#define DTR_PULSE_MS  250
+#define SILENCE_PULSE 2 /* the second silence in a row: opening alone did not help */
+
+static struct serial *of(struct link *link)
+{
+    return (struct serial *)link;
+}
+
+static void notice(struct serial *s, enum link_severity severity, const char *text)
+{
+    s->events.notice(s->events.self, &s->link, severity, text);
+}
+
+static void set_up(struct serial *s, bool up)
+{
+    if (s->up == up)
+        return;
+    s->up = up;
+    s->events.up(s->events.self, &s->link, up);
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+/* The descriptor may be closed right after this. */
+static void poll_end(struct serial_poll **poll)
+{
+    if (!*poll)
+        return;
+    uv_poll_stop(&(*poll)->handle);
+    uv_close((uv_handle_t *)&(*poll)->handle, on_poll_closed);
+    *poll = NULL;
+}
+
+static struct serial_poll *poll_begin(struct serial *s, int fd, uv_poll_cb callback, int events)
+{
+    struct serial_poll *poll = calloc(1, sizeof *poll);
+
+    if (!poll)
+        return NULL;
+    poll->serial = s;
+    if (uv_poll_init(s->loop, &poll->handle, fd) != 0) {
+        free(poll);
+        return NULL;
+    }
+    poll->handle.data = poll;
+    uv_poll_start(&poll->handle, events, callback);
+    return poll;
+}
+
+static void stop_watching(struct serial *s)
+{
+    poll_end(&s->watch);
+    if (s->watch_fd >= 0)
+        close(s->watch_fd);
+    s->watch_fd = -1;
+}
+
+static void on_appearance(uv_poll_t *handle, int status, int events)
+{
+    struct serial *s = ((struct serial_poll *)handle->data)->serial;
+    uint64_t soon = s->opened_at + ATTEMPT_MS, now = uv_now(s->loop);
+
+    (void)status, (void)events;
+    serial_watch_drain(s->watch_fd);
+    if (soon < now)
+        soon = now;
+    if (soon < s->reopen_at)
+        s->reopen_at = soon;
+    serial_arm(s);
+}
+
+/* Folders may have come and gone: watched is what is there now. */
+static void watch_again(struct serial *s)
+{
+    stop_watching(s);
+    s->watch_fd = serial_watch_open(s->config->usb.wanted ? s->host->devices : s->config->port,
+                                    s->host->devices);
+    if (s->watch_fd >= 0)
+        s->watch = poll_begin(s, s->watch_fd, on_appearance, UV_READABLE);
+}
+
+/* Each trouble is told when it begins, not at each attempt. */
+static void tell_trouble(struct serial *s, enum serial_trouble trouble, const char *path,
+                         const char *text)
+{
+    char line[sizeof s->said];
+
+    if (strcmp(path, s->config->port) == 0)
+        snprintf(line, sizeof line, "%.120s: %s", path, text);
+    else
+        snprintf(line, sizeof line, "%.80s (%.80s): %s", s->config->port, path, text);
+    s->trouble = trouble;
+    if (strcmp(line, s->said) == 0)
+        return;
+    memcpy(s->said, line, sizeof line);
+    notice(s, LINK_WARNING, line);
+}
+
+static void try_later(struct serial *s)
+{
+    uint64_t now = uv_now(s->loop);
+
+    s->reopen_at = now + s->pause;
+    s->pause = s->pause * 2 < PAUSE_MAX_MS ? s->pause * 2 : PAUSE_MAX_MS;
+}
+
+static void note_overruns(struct serial *s)
+{
+    uint64_t now = serial_port_overruns(s->fd);
+
+    if (now > s->overruns_seen)
+        s->overruns += now - s->overruns_seen;
+    s->overruns_seen = now;
+}
+
+static void let_go(struct serial *s)
+{
+    note_overruns(s);
+    poll_end(&s->poll);
+    close(s->fd);
+    s->fd = -1;
+    s->dtr_at = s->settled_at = NEVER_DUE;
+    serial_io_stop(s);
+    set_up(s, false);
+}
+
+void serial_lost(struct serial *s, const char *why)
+{
+    char text[200];
+
+    if (s->fd < 0)
+        return;
+    s->counters.lost++;
+    if (s->heard || uv_now(s->loop) >= s->opened_at + STABLE_MS)
+        s->pause = PAUSE_MIN_MS;
+    let_go(s);
+    snprintf(text, sizeof text, "%s; opened again as soon as it is back", why);
+    tell_trouble(s, SERIAL_MISSING, s->config->port, text);
+    try_later(s);
+    watch_again(s);
+    serial_arm(s);
+}
+
+static void on_port(uv_poll_t *handle, int status, int events)
+{
+    struct serial *s = ((struct serial_poll *)handle->data)->serial;
+
+    if (events & UV_READABLE) /* the last octets before it went are still good */
+        serial_io_read(s);
+    if (s->fd >= 0 && (status < 0 || (events & UV_DISCONNECT))) {
+        serial_lost(s, "unplugged");
+        return;
+    }
+    if (s->fd >= 0)
+        serial_io_write(s);
+}
+
+void serial_watch_writable(struct serial *s, bool on)
+{
+    if (s->watching_write == on)
+        return;
+    s->watching_write = on;
+    uv_poll_start(&s->poll->handle, UV_READABLE | UV_DISCONNECT | (on ? UV_WRITABLE : 0), on_port);
+}
+
+/* The path behind a usb: port, found anew each time: its number may have changed. */
+static bool find_path(struct serial *s, char *path, size_t size)
+{
+    struct serial_found *found;
+    bool matched = false;
+
+    if (!s->config->usb.wanted) {
+        snprintf(path, size, "%s", s->config->port);
+        return true;
+    }
+    found = calloc(SERIAL_PORTS_MAX, sizeof *found);
+    size_t count = found ? s->host->find_all(found, SERIAL_PORTS_MAX) : 0;
+    for (size_t i = 0; i < count && !matched; i++) {
+        matched = serial_find_match(s->config, &found[i]);
+        if (matched)
+            snprintf(path, size, "%s", found[i].path);
+    }
+    free(found);
+    return matched;
+}
+
+static void tell_opened(struct serial *s, const char *path)
+{
+    char text[200];
+
+    s->trouble = SERIAL_NO_TROUBLE;
+    *s->said = '\0';
+    snprintf(text, sizeof text, "opened %.120s at %u baud", path, s->config->baud);
+    notice(s, LINK_INFO, text);
+}
+
+static void settle(struct serial *s)
+{
+    s->settled_at = NEVER_DUE;
+    set_up(s, true);
+    serial_io_write(s);
+}
+
+static void opened(struct serial *s, int fd, const char *path, bool pulse)
+{
+    uint64_t now = uv_now(s->loop);
+
+    s->fd = fd;
+    s->poll = poll_begin(s, fd, on_port, UV_READABLE | UV_DISCONNECT);
+    if (!s->poll) {
+        close(fd);
+        s->fd = -1;
+        tell_trouble(s, SERIAL_OTHER_TROUBLE, path, "the event loop takes no more descriptors");
+        try_later(s);
+        return;
+    }
+    stop_watching(s);
+    s->counters.opened++;
+    s->overruns_seen = serial_port_overruns(fd);
+    s->watching_write = s->heard = false;
+    s->reopen_at = NEVER_DUE;
+    s->valid_at = now;
+    serial_port_lines(fd, s->config, pulse);
+    pulse = pulse || s->config->dtr == SERIAL_DTR_PULSE;
+    s->dtr_at = pulse ? now + DTR_PULSE_MS : NEVER_DUE;
+    s->settled_at = now + s->config->settle_ms + (pulse ? DTR_PULSE_MS : 0);
+    tell_opened(s, path);
+    serial_io_start(s);
+    if (s->settled_at <= now)
+        settle(s);
+}
+
+static void attempt(struct serial *s, bool pulse)
+{
+    enum serial_trouble trouble = SERIAL_MISSING;
+    char path[SERIAL_PATH_MAX], text[240];
+
+    s->opened_at = uv_now(s->loop);
+    if (s->watch_fd < 0)
+        watch_again(s); /* before looking, so that nothing appears unseen */
+    if (!find_path(s, path, sizeof path)) {
+        tell_trouble(s, trouble, s->config->port, "not there; waiting for it");
+        try_later(s);
+        return;
+    }
+    int fd = serial_port_open(path, s->config, &trouble, text, sizeof text);
+    if (fd >= 0) {
+        opened(s, fd, path, pulse);
+        return;
+    }
+    tell_trouble(s, trouble, path, text);
+    try_later(s);
+}
+
+/* The dongle is there and says nothing: its firmware hangs, or the adapter does. */
+static void break_silence(struct serial *s)
+{
+    char text[120];
+    bool pulse = ++s->silences >= SILENCE_PULSE;
+
+    s->counters.silences++;
+    s->counters.dtr_pulses += pulse ? 1 : 0;
+    snprintf(text, sizeof text, "nothing valid received for %u s; opening it again%s",
+             (unsigned)((uv_now(s->loop) - s->valid_at) / 1000),
+             pulse ? " with a pulse of DTR" : "");
+    notice(s, LINK_WARNING, text);
+    let_go(s);
+    attempt(s, pulse);
+}
+
+static uint64_t silent_at(const struct serial *s)
+{
+    if (s->config->silence_ms == 0 || s->fd < 0)
+        return NEVER_DUE;
+    return s->valid_at + s->config->silence_ms;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct serial *s = timer->data;
+    uint64_t now = uv_now(s->loop);
+
+    s->armed = NEVER_DUE;
+    if (s->fd < 0) {
+        if (now >= s->reopen_at) {
+            watch_again(s);
+            attempt(s, false);
+        }
+    } else {
+        if (now >= s->dtr_at) {
+            s->dtr_at = NEVER_DUE;
+            serial_port_set_dtr(s->fd, true);
+        }
+        if (now >= s->settled_at)
+            settle(s);
+        if (s->fd >= 0)
+            serial_io_expire(s);
+        if (now >= silent_at(s))
+            break_silence(s);
+    }
+    serial_arm(s);
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* One timer for all that may be due. */
+void serial_arm(struct serial *s)
+{
+    uint64_t now = uv_now(s->loop), due = s->reopen_at;
+
+    if (s->closing)
+        return;
+    if (s->fd >= 0)
+        due = sooner(sooner(s->dtr_at, s->settled_at), sooner(silent_at(s), serial_io_due(s)));
+    if (due == s->armed)
+        return;
+    s->armed = due;
+    if (due == NEVER_DUE)
+        uv_timer_stop(&s->timer);
+    else
+        uv_timer_start(&s->timer, on_timer, due > now ? due - now : 0, 0);
+}
+
+static void send_to(struct link *link, const struct sn_peer *to, struct sn_bytes wire)
+{
+    struct framing_address address = {.len = to->address_len};
+
+    memcpy(address.octets, to->key, to->address_len);
+    memcpy(address.hint, to->route, sizeof address.hint);
+    serial_io_send(of(link), &address, 0, wire);
+}
+
+static void broadcast(struct link *link, uint8_t radius, struct sn_bytes wire)
+{
+    static const struct framing_address everybody = {.broadcast = true};
+
+    serial_io_send(of(link), &everybody, radius, wire);
+}
+
+static void flush(struct link *link)
+{
+    if (of(link)->up)
+        serial_io_write(of(link));
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct serial *s = handle->data;
+
+    serial_io_fini(s);
+    free(s);
+}
+
+static void close_link(struct link *link)
+{
+    struct serial *s = of(link);
+
+    if (s->closing)
+        return;
+    s->closing = true;
+    stop_watching(s);
+    poll_end(&s->poll);
+    if (s->fd >= 0)
+        close(s->fd);
+    s->fd = -1;
+    s->up = false;
+    uv_close((uv_handle_t *)&s->timer, on_closed);
+}
+
+static size_t put_octets(char *out, size_t size, size_t used, char before, struct sn_bytes octets)
+{
+    for (size_t i = 0; i < octets.len && used + 1 < size; i++) {
+        if (i == 0)
+            snprintf(out + used, size - used, "%c%02x", before, octets.data[i]);
+        else
+            snprintf(out + used, size - used, "%02x", octets.data[i]);
+        used += strlen(out + used);
+    }
+    return used;
+}
+
+/* "dongle", "dongle:0013a20040522baa", "dongle/0102": the section, the radio, the node behind a
+ * forwarder. */
+static char *peer_text(const struct link *link, const struct sn_peer *peer, char *out, size_t size)
+{
+    const char *name = ((const struct serial *)link)->config->name;
+    size_t used;
+
+    snprintf(out, size, "%.40s", *name ? name : "serial");
+    used = put_octets(out, size, strlen(out), ':', sn_bytes(peer->key, peer->address_len));
+    put_octets(out, size, used, '/', sn_peer_node_id(peer));
+    return out;
+}
+
+static void count(struct link *link, void *self,
+                  void (*each)(void *self, const char *counter, uint64_t value))
+{
+    struct serial *s = of(link);
+    const struct framing_counters *framing = framing_counters(s->framing);
+
+#define X(name, help) each(self, #name, s->counters.name);
+    SERIAL_COUNTERS(X)
+#undef X
+#define X(name, help) each(self, #name, framing->name);
+    FRAMING_COUNTERS(X)
+#undef X
+    if (s->fd >= 0)
+        note_overruns(s);
+    each(self, "line_overruns", s->overruns);
+    each(self, "queued", s->queue.held);
+    each(self, "up", s->up ? 1 : 0);
+    each(self, "since_valid_ms", s->up ? uv_now(s->loop) - s->valid_at : 0);
+}
+
+static const struct link_ops serial_ops = {
+    .send = send_to,
+    .broadcast = broadcast,
+    .flush = flush,
+    .close = close_link,
+    .peer_text = peer_text,
+    .count = count,
+};
+
+static size_t find_all_linux(struct serial_found *out, size_t max)
+{
+    return serial_find_all("", out, max);
+}
+
+const struct serial_host serial_host_linux = {"/dev", find_all_linux};
+
+struct link *serial_open(uv_loop_t *loop, uint8_t number, const struct serial_config *config,
+                         const struct serial_host *host, struct link_receiver receiver,
+                         struct link_events events, char *error, size_t error_size)
+{
+    struct serial *s = calloc(1, sizeof *s);
+
+    if (s) {
+        s->link = (struct link){.ops = &serial_ops,
+                                .receiver = receiver,
+                                .number = number,
+                                .max_packet = config->max_packet};
+        snprintf(s->link.name, sizeof s->link.name, "serial %.56s",
+                 *config->name ? config->name : config->port);
+        s->config = config;
+        s->host = host;
+        s->events = events;
+        s->loop = loop;
+        s->fd = s->watch_fd = -1;
+        s->armed = s->dtr_at = s->settled_at = s->reopen_at = NEVER_DUE;
+        s->pause = PAUSE_MIN_MS;
+    }
+    if (!s || !serial_io_init(s)) {
+        snprintf(error, error_size, "serial %s: out of memory", config->port);
+        if (s)
+            serial_io_fini(s);
+        free(s);
+        return NULL;
+    }
+    uv_timer_init(loop, &s->timer);
+    s->timer.data = s;
+    s->reopen_at = uv_now(loop); /* in the loop's first turn, when the caller is ready */
+    serial_arm(s);
+    return &s->link;
+}

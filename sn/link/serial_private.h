@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serial_private - what serial.c (the port comes and goes) and serial_io.c (octets flow) share */
+#ifndef SN_LINK_SERIAL_PRIVATE_H
+#define SN_LINK_SERIAL_PRIVATE_H
+
+#include "sn/link/serial.h"
+#include "sn/link/serial_port.h"
+#include "sn/link/serial_queue.h"
+
+/* A descriptor in the loop. It outlives its use until the loop has let go of the handle. */
+struct serial_poll {
+    uv_poll_t handle;
+    struct serial *serial;
+};
+
+struct serial {
+    struct link link; /* first: struct link * is struct serial * */
+    const struct serial_config *config;
+    const struct serial_host *host;
+    struct link_events events;
+    struct framing *framing;
+    struct serial_queue queue;
+    struct serial_counters counters;
+    uv_loop_t *loop;
+    uv_timer_t timer; /* for whatever is due first */
+
+    int fd; /* -1: away */
+    struct serial_poll *poll;
+    int watch_fd; /* -1: not watching */
+    struct serial_poll *watch;
+    bool up;      /* open and settled */
+    bool closing; /* for good */
+    bool heard;   /* something valid since it was opened */
+    enum serial_trouble trouble;
+    char said[320];                   /* the last trouble that was told */
+    uint64_t armed;                   /* what `timer` is set to */
+    uint64_t overruns, overruns_seen; /* octets lost / as the driver last told */
+
+    uint64_t opened_at, settled_at, dtr_at; /* dtr_at: end of the pulse; NEVER_DUE when none */
+    uint64_t reopen_at, pause;              /* the next attempt, and the back-off */
+    uint64_t valid_at, valid_count;         /* when the framing last got something valid */
+    unsigned silences;                      /* in a row */
+    uint64_t send_at;                       /* gap and budget: not before */
+    uint64_t blocked_at;                    /* the port takes no octets since; 0 when it does */
+    bool blocked_told, watching_write;
+
+    uint8_t *out; /* octets on their way: the rest of a frame, the framing's own */
+    size_t out_len, out_sent, out_cap;
+};
+
+#define NEVER_DUE UINT64_MAX
+
+/* serial.c */
+void serial_lost(struct serial *s, const char *why);
+void serial_arm(struct serial *s);
+void serial_watch_writable(struct serial *s, bool on);
+
+/* serial_io.c */
+bool serial_io_init(struct serial *s);
+void serial_io_fini(struct serial *s);
+void serial_io_start(struct serial *s); /* the port is open */
+void serial_io_stop(struct serial *s);  /* it is away: nothing is under way any more */
+void serial_io_read(struct serial *s);
+void serial_io_write(struct serial *s); /* as much as may go now */
+void serial_io_expire(struct serial *s);
+uint64_t serial_io_due(const struct serial *s);
+void serial_io_send(struct serial *s, const struct framing_address *to, uint8_t radius,
+                    struct sn_bytes wire);
+
+#endif
