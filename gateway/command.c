@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sn/link/serial_find.h"
+
 static const char help[] =
     "Usage: mqtt-sn-gateway [-c FILE] [-b BROKER-URL] [-u UDP-ADDRESS] [-v...]\n"
     "\n"
@@ -18,6 +20,7 @@ static const char help[] =
     "      --check            read and check the configuration, start nothing\n"
     "      --print-config     print the configuration as it is understood\n"
     "      --print-sample     print a configuration file with every option and its default\n"
+    "      --list-ports       print the serial ports, and how a [serial] section may name them\n"
     "      --version          print the version\n"
     "      --help             print this\n"
     "\n"
@@ -25,7 +28,14 @@ static const char help[] =
     "sessions. Exit codes: 0, 64 usage, 69 a socket is not available, 74 input or output,\n"
     "78 configuration.\n";
 
-enum { OPTION_CHECK = 256, OPTION_PRINT_CONFIG, OPTION_PRINT_SAMPLE, OPTION_VERSION, OPTION_HELP };
+enum {
+    OPTION_CHECK = 256,
+    OPTION_PRINT_CONFIG,
+    OPTION_PRINT_SAMPLE,
+    OPTION_VERSION,
+    OPTION_HELP,
+    OPTION_LIST_PORTS
+};
 
 static const struct option options[] = {
     {"config", required_argument, NULL, 'c'},
@@ -35,6 +45,7 @@ static const struct option options[] = {
     {"check", no_argument, NULL, OPTION_CHECK},
     {"print-config", no_argument, NULL, OPTION_PRINT_CONFIG},
     {"print-sample", no_argument, NULL, OPTION_PRINT_SAMPLE},
+    {"list-ports", no_argument, NULL, OPTION_LIST_PORTS},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, OPTION_HELP},
     {0},
@@ -50,6 +61,7 @@ static bool take_option(struct command *command, int option)
     case OPTION_CHECK: command->action = CHECK; return true;
     case OPTION_PRINT_CONFIG: command->action = PRINT_CONFIG; return true;
     case OPTION_PRINT_SAMPLE: command->action = PRINT_SAMPLE; return true;
+    case OPTION_LIST_PORTS: command->action = LIST_PORTS; return true;
     case OPTION_VERSION: command->action = SHOW_VERSION; return true;
     case OPTION_HELP: command->action = SHOW_HELP; return true;
     default: return false; /* getopt_long has said why */
@@ -74,6 +86,15 @@ bool command_parse(struct command *command, int argc, char **argv)
     return false;
 }
 
+static void list_ports(const struct config *config)
+{
+    static struct serial_found ports[SERIAL_PORTS_MAX];
+    size_t count = serial_find_all("/dev/serial/by-id", ports, SERIAL_PORTS_MAX);
+
+    serial_find_print(ports, count, config ? config->serial : NULL,
+                      config ? config->serial_count : 0, stdout);
+}
+
 static void show_check(const struct config *config)
 {
     const struct endpoint *broker = &config->broker.address;
@@ -82,6 +103,10 @@ static void show_check(const struct config *config)
         const struct udp_config *udp = &config->udp[i];
         printf("udp %s%s%s%s%s\n", udp->listen, *udp->multicast ? " group " : "", udp->multicast,
                *udp->interface ? " on " : "", udp->interface);
+    }
+    for (size_t i = 0; i < config->serial_count; i++) {
+        const struct serial_config *serial = &config->serial[i];
+        printf("serial %s at %u baud\n", serial->port, serial->baud);
     }
     if (broker->kind == ENDPOINT_UNIX)
         printf("broker unix:%s\n", broker->host);
@@ -99,6 +124,7 @@ int command_show(const struct command *command, const struct config *config)
     case PRINT_CONFIG: config_print(config, stdout); break;
     case PRINT_SAMPLE: config_print_sample(stdout); break;
     case SHOW_VERSION: puts("mqtt-sn-gateway " VERSION); break;
+    case LIST_PORTS: list_ports(config); break;
     case SHOW_HELP: fputs(help, stdout); break;
     }
     if (fflush(stdout) == 0 && !ferror(stdout))

@@ -8,7 +8,7 @@
 /* Exit codes, the same as those of sysexits.h. */
 enum { EXIT_USAGE = 64, EXIT_UNAVAILABLE = 69, EXIT_IO = 74, EXIT_CONFIG = 78 };
 
-enum command_action { RUN, CHECK, PRINT_CONFIG, PRINT_SAMPLE, SHOW_VERSION, SHOW_HELP };
+enum command_action { RUN, CHECK, PRINT_CONFIG, PRINT_SAMPLE, SHOW_VERSION, SHOW_HELP, LIST_PORTS };
 
 struct command {
     enum command_action action;
@@ -26,6 +26,9 @@ int command_show(const struct command *command, const struct config *config);
 
 static inline bool command_needs_config(const struct command *command)
 {
+    /* --list-ports works without a file, and tells more with one. */
+    if (command->action == LIST_PORTS)
+        return command->config_path != NULL;
     return command->action == RUN || command->action == CHECK || command->action == PRINT_CONFIG;
 }
 

@@ -6,6 +6,7 @@
 
 #include "gateway/log.h"
 #include "gateway/tell.h"
+#include "sn/link/serial.h"
 #include "sn/link/udp.h"
 
 #define STOP_MS        5000
@@ -123,23 +124,91 @@ static void on_barrier(uv_prepare_t *handle)
     arm(g);
 }
 
+static void link_notice(void *self, const struct link *link, enum link_severity severity,
+                        const char *text)
+{
+    (void)self;
+    tell_link(link, severity, text);
+}
+
+static void link_up(void *self, const struct link *link, bool up)
+{
+    struct gateway *g = self;
+
+    if (!g->stopping)
+        core_link_up(g->core, uv_now(&g->uv), link->number, up);
+}
+
+static struct core_link serial_profile(const struct link *link, const struct serial_config *config)
+{
+    return (struct core_link){
+        .max_packet = link->max_packet,
+        .retry_interval_ms = config->retry_interval_ms,
+        .retry_count = config->retry_count == SERIAL_RETRY_COUNT_OF_GATEWAY
+                           ? -1
+                           : (int32_t)config->retry_count,
+    };
+}
+
+/* The radio has told how much it carries. Serial links are numbered behind the UDP listeners. */
+static void link_room(void *self, const struct link *link)
+{
+    struct gateway *g = self;
+    const struct serial_config *config = &g->config->serial[link->number - g->config->udp_count];
+    struct core_link profile = serial_profile(link, config);
+
+    core_link(g->core, link->number, &profile);
+}
+
+static void add_link(struct gateway *g, struct link *link, const struct core_link *profile)
+{
+    g->links[g->link_count++] = link;
+    core_link(g->core, link->number, profile);
+    tell_links(g->links, g->link_count);
+}
+
+static bool open_udp(struct gateway *g, const struct udp_config *config, char *error, size_t size)
+{
+    struct link *link = udp_open(&g->uv, (uint8_t)g->link_count, config,
+                                 (struct link_receiver){g, to_core, links_full}, error, size);
+
+    if (!link)
+        return false;
+    add_link(g, link, &(struct core_link){.max_packet = link->max_packet, .retry_count = -1});
+    log_info("listening link=\"%s\"%s%s", link->name, *config->multicast ? " group=" : "",
+             config->multicast);
+    return true;
+}
+
+/* The port may come later: until it is open the link is down. */
+static bool open_serial(struct gateway *g, const struct serial_config *config, char *error,
+                        size_t size)
+{
+    const struct link_events events = {g, link_notice, link_up, link_room};
+    struct link *link = serial_open(&g->uv, (uint8_t)g->link_count, config, &serial_host_linux,
+                                    (struct link_receiver){g, to_core, links_full}, events, error, size);
+
+    if (!link)
+        return false;
+    struct core_link profile = serial_profile(link, config);
+    add_link(g, link, &profile);
+    core_link_up(g->core, uv_now(&g->uv), link->number, false);
+    return true;
+}
+
 static bool open_links(struct gateway *g, const struct config *config, char *error, size_t size)
 {
-    if (config->udp_count > LINKS_MAX) {
-        snprintf(error, size, "more than %d listeners; leave some [udp] sections out", LINKS_MAX);
+    if (config->udp_count + config->serial_count > LINKS_MAX) {
+        snprintf(error, size, "more than %d links; leave some [udp] or [serial] sections out",
+                 LINKS_MAX);
         return false;
     }
-    for (size_t i = 0; i < config->udp_count; i++) {
-        struct link *link = udp_open(&g->uv, (uint8_t)i, &config->udp[i],
-                                     (struct link_receiver){g, to_core, links_full}, error, size);
-        if (!link)
+    for (size_t i = 0; i < config->udp_count; i++)
+        if (!open_udp(g, &config->udp[i], error, size))
             return false;
-        g->links[g->link_count++] = link;
-        core_link(g->core, (uint8_t)i,
-                  &(struct core_link){.max_packet = link->max_packet, .retry_count = -1});
-        log_info("listening link=\"%s\"%s%s", link->name,
-                 *config->udp[i].multicast ? " group=" : "", config->udp[i].multicast);
-    }
+    for (size_t i = 0; i < config->serial_count; i++)
+        if (!open_serial(g, &config->serial[i], error, size))
+            return false;
     return true;
 }
 
@@ -165,7 +234,7 @@ static bool new_core(struct gateway *g, const struct config *config, char *error
 
 bool loop_open(struct gateway *g, const struct config *config, char *error, size_t size)
 {
-    *g = (struct gateway){.armed = NEVER};
+    *g = (struct gateway){.config = config, .armed = NEVER};
     uv_loop_init(&g->uv);
     uv_prepare_init(&g->uv, &g->barrier);
     uv_timer_init(&g->uv, &g->deadline);
@@ -229,6 +298,7 @@ void loop_close(struct gateway *g)
     if (g->bridge)
         bridge_free(g->bridge);
     drain(g);
+    tell_links(NULL, 0);
     if (g->core)
         core_free(g->core);
 }

@@ -19,6 +19,7 @@
 
 struct gateway {
     uv_loop_t uv;
+    const struct config *config; /* as it was when the links were opened */
     uv_prepare_t barrier;
     uv_timer_t deadline;
     msec_t armed; /* what `deadline` is set to, NEVER when it is stopped */

@@ -36,16 +36,34 @@ static void compare_udp(const struct udp_config *a, const struct udp_config *b, 
 #undef X
 }
 
+static void compare_serial(const struct serial_config *a, const struct serial_config *b,
+                           changed_fn *changed, void *self)
+{
+#define X(type, key, value, least, most, help)                                                     \
+    if (!SAME_##type(key))                                                                         \
+        changed(self, "[serial] " #key);
+    SERIAL_OPTIONS(X)
+#undef X
+}
+
+static void compare_links(const struct config *a, const struct config *b, changed_fn *changed,
+                          void *self)
+{
+    if (a->udp_count != b->udp_count)
+        changed(self, "[udp], the number of listeners");
+    for (size_t i = 0; i < b->udp_count && a->udp_count == b->udp_count; i++)
+        compare_udp(&a->udp[i], &b->udp[i], changed, self);
+    if (a->serial_count != b->serial_count)
+        changed(self, "[serial], the number of ports");
+    for (size_t i = 0; i < b->serial_count && a->serial_count == b->serial_count; i++)
+        compare_serial(&a->serial[i], &b->serial[i], changed, self);
+}
+
 void reload_compare(const struct config *started, const struct config *now,
                     void (*changed)(void *self, const char *option), void *self)
 {
     if (started->gateway.id != now->gateway.id)
         changed(self, "[gateway] id, for the broker side");
     compare_broker(&started->broker, &now->broker, changed, self);
-    if (started->udp_count != now->udp_count) {
-        changed(self, "[udp], the number of listeners");
-        return;
-    }
-    for (size_t i = 0; i < now->udp_count; i++)
-        compare_udp(&started->udp[i], &now->udp[i], changed, self);
+    compare_links(started, now, changed, self);
 }

@@ -2,9 +2,10 @@
 #include "gateway/report.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "gateway/log.h"
-#include "sn/link/udp.h"
+#include "gateway/tell.h"
 
 /* The operator has asked by a signal: neither the level nor a limit may hide the answer. */
 #define say(...) log_write(NULL, LEVEL_INFO, __VA_ARGS__)
@@ -32,7 +33,14 @@ static void report_bridge(const struct bridge *bridge)
 #undef X
 }
 
-static void report_link(const struct link *link)
+static void report_more(void *self, const char *counter, uint64_t value)
+{
+    const struct link *link = self;
+
+    say("report counter=link.%s link=\"%s\" value=%" PRIu64, counter, link->name, value);
+}
+
+static void report_link(struct link *link)
 {
     const struct link_counters *counters = &link->counters;
 
@@ -41,6 +49,21 @@ static void report_link(const struct link *link)
         counters->counter);
     LINK_COUNTERS(X)
 #undef X
+    if (link->ops->count)
+        link->ops->count(link, link, report_more);
+}
+
+/* How well the radio last heard the client, where it says so. */
+static char *signal_text(const struct sn_peer *peer, char *out, size_t size)
+{
+    size_t used = 0;
+
+    *out = '\0';
+    if (peer && peer->has_rssi)
+        used = (size_t)snprintf(out, size, " last_rssi=%d", peer->rssi);
+    if (peer && peer->has_lqi)
+        snprintf(out + used, size - used, " last_lqi=%u", peer->lqi);
+    return out;
 }
 
 struct session_report {
@@ -51,15 +74,16 @@ struct session_report {
 static void report_session(void *self, const struct session_view *view)
 {
     struct session_report *report = self;
-    char id[160], peer[UDP_PEER_TEXT_MAX] = "none";
+    char id[160], peer[LINK_PEER_TEXT_MAX] = "none", signal[40];
 
     if (view->peer)
-        udp_peer_text(view->peer, peer, sizeof peer);
+        tell_peer(view->peer, peer, sizeof peer);
     say("report session client=%s state=%s peer=%s heard=%" PRIu64 "ms keep_alive=%us topics=%u "
-        "subscriptions=%u queued=%u octets=%zu upstream=%s",
+        "subscriptions=%u queued=%u octets=%zu upstream=%s link=%s%s",
         log_text(view->client_id, id, sizeof id), view->state, peer, report->now - view->last_heard,
         view->keep_alive, view->topics, view->subscriptions, view->queued, view->queued_octets,
-        view->upstream ? "yes" : "no");
+        view->upstream ? "yes" : "no", view->link_up ? "up" : "down",
+        signal_text(view->peer, signal, sizeof signal));
     report->count++;
 }
 

@@ -5,7 +5,6 @@
 
 #include "gateway/log.h"
 #include "sn/forwarder.h"
-#include "sn/link/udp.h"
 #include "sn/print.h"
 
 #define CLIENT_ID_SHOWN 160
@@ -15,6 +14,31 @@ static const char *const notice_words[] = {
     NOTICES(X)
 #undef X
 };
+
+static struct link *const *named_links;
+static size_t named_count;
+
+void tell_links(struct link *const *links, size_t count)
+{
+    named_links = links;
+    named_count = count;
+}
+
+char *tell_peer(const struct sn_peer *peer, char *out, size_t size)
+{
+    if (peer->link < named_count)
+        return link_peer_text(named_links[peer->link], peer, out, size);
+    snprintf(out, size, "?");
+    return out;
+}
+
+void tell_link(const struct link *link, enum link_severity severity, const char *text)
+{
+    if (severity == LINK_WARNING)
+        log_warning("%s: %s", link->name, text);
+    else
+        log_info("%s: %s", link->name, text);
+}
 
 static char *detail_text(const struct notice *notice, char *out, size_t size)
 {
@@ -32,13 +56,13 @@ static char *detail_text(const struct notice *notice, char *out, size_t size)
 void tell_notice(const struct notice *notice)
 {
     static struct log_site sites[sizeof notice_words / sizeof *notice_words];
-    char id[CLIENT_ID_SHOWN], peer[UDP_PEER_TEXT_MAX + 8] = "", detail[48];
+    char id[CLIENT_ID_SHOWN], peer[LINK_PEER_TEXT_MAX + 8] = "", detail[48];
 
     if (!log_on(LEVEL_INFO))
         return;
     if (notice->peer) {
         memcpy(peer, " peer=", 7);
-        udp_peer_text(notice->peer, peer + 6, sizeof peer - 6);
+        tell_peer(notice->peer, peer + 6, sizeof peer - 6);
     }
     log_write(&sites[notice->type], LEVEL_INFO, "%s client=%s%s%s", notice_words[notice->type],
               log_text(notice->client_id, id, sizeof id), peer,
@@ -68,7 +92,7 @@ static void packet_text(struct sn_bytes wire, char *out, size_t size)
 
 void tell_packet(const char *direction, const struct sn_peer *peer, struct sn_bytes wire)
 {
-    char from[UDP_PEER_TEXT_MAX], text[SN_PRINT_MAX];
+    char from[LINK_PEER_TEXT_MAX], text[SN_PRINT_MAX];
     struct sn_peer node;
 
     if (!log_on(LEVEL_TRACE))
@@ -83,6 +107,6 @@ void tell_packet(const char *direction, const struct sn_peer *peer, struct sn_by
     if (node.node_len == 0 && sn_is_forwarded(wire) && sn_unwrap(wire, &node, &inner) != SN_OK)
         inner = wire;
     packet_text(inner, text, sizeof text);
-    log_trace("%s peer=%s%s %s", direction, udp_peer_text(&node, from, sizeof from),
+    log_trace("%s peer=%s%s %s", direction, tell_peer(&node, from, sizeof from),
               peer->broadcast ? " broadcast" : "", text);
 }

@@ -43,6 +43,7 @@ struct serial {
     uint64_t send_at;                       /* gap and budget: not before */
     uint64_t blocked_at;                    /* the port takes no octets since; 0 when it does */
     bool blocked_told, watching_write;
+    const char *failed; /* why writing did; the port is closed in a turn of its own */
 
     uint8_t *out; /* octets on their way: the rest of a frame, the framing's own */
     size_t out_len, out_sent, out_cap;

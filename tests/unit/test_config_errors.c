@@ -154,7 +154,7 @@ static const struct {
     {"[serial]\nport=usb:1:2\n[serial b]\nport=usb:0001:2\n", 4, {"[serial b] port", "line 1"}},
     {"[serial]\nport = /dev/a\n[serial]\nport = /dev/b\n", 3, {"[serial]", "line 1", "second"}},
     {"[serial]\nport = /dev/a\ncrc = x25\nframing = xbee\n", 3, {"crc", "of its own"}},
-    {"[serial]\nport = /dev/a\ncrc = xmodem\n", 3, {"crc", "of its own"}},
+    {"[serial]\nport = /dev/a\ncrc = xmodem\nframing=aquila\n", 3, {"crc", "of its own"}},
     {"[serial]\nport = /dev/a\napi = 2\n", 3, {"api", "xbee"}},
     {"[serial]\nport = /dev/a\nbyte_gap = 1\n", 3, {"byte_gap", "raw"}},
     {"[serial]\nport = /dev/a\nrts = set\nflow = rtscts\n", 3, {"rts", "flow"}},

@@ -23,6 +23,9 @@ static const struct change {
     {"[udp]\nmax_packet = 100\n", "[udp]\nmax_packet = 200\n", "[udp] max_packet;"},
     {"[udp]\nlisten = 127.0.0.1:1\n", "[udp]\nlisten = 127.0.0.1:1\n[udp b]\nlisten = [::1]:1\n",
      "[udp], the number of listeners;"},
+    {"[serial]\nport = /dev/a\n", "[serial]\nport = /dev/b\nbaud = 9600\n",
+     "[serial] port;[serial] baud;"},
+    {"[udp]\n", "[udp]\n[serial]\nport = /dev/b\n", "[serial], the number of ports;"},
 };
 
 static struct config *load(const char *text)
