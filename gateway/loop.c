@@ -185,8 +185,9 @@ static bool open_serial(struct gateway *g, const struct serial_config *config, c
                         size_t size)
 {
     const struct link_events events = {g, link_notice, link_up, link_room};
-    struct link *link = serial_open(&g->uv, (uint8_t)g->link_count, config, &serial_host_linux,
-                                    (struct link_receiver){g, to_core, links_full}, events, error, size);
+    struct link *link =
+        serial_open(&g->uv, (uint8_t)g->link_count, config, &serial_host_linux,
+                    (struct link_receiver){g, to_core, links_full}, events, error, size);
 
     if (!link)
         return false;

@@ -138,6 +138,7 @@ static void let_go(struct serial *s)
     close(s->fd);
     s->fd = -1;
     s->dtr_at = s->settled_at = NEVER_DUE;
+    s->failed = NULL;
     serial_io_stop(s);
     set_up(s, false);
 }
@@ -165,8 +166,8 @@ static void on_port(uv_poll_t *handle, int status, int events)
 
     if (events & UV_READABLE) /* the last octets before it went are still good */
         serial_io_read(s);
-    if (s->fd >= 0 && (status < 0 || (events & UV_DISCONNECT))) {
-        serial_lost(s, "unplugged");
+    if (s->fd >= 0 && (status < 0 || (events & UV_DISCONNECT) || s->failed)) {
+        serial_lost(s, s->failed ? s->failed : "unplugged");
         return;
     }
     if (s->fd >= 0)
@@ -304,6 +305,8 @@ static void on_timer(uv_timer_t *timer)
             watch_again(s);
             attempt(s, false);
         }
+    } else if (s->failed) {
+        serial_lost(s, s->failed);
     } else {
         if (now >= s->dtr_at) {
             s->dtr_at = NEVER_DUE;
@@ -333,6 +336,8 @@ void serial_arm(struct serial *s)
         return;
     if (s->fd >= 0)
         due = sooner(sooner(s->dtr_at, s->settled_at), sooner(silent_at(s), serial_io_due(s)));
+    if (s->failed)
+        due = now;
     if (due == s->armed)
         return;
     s->armed = due;

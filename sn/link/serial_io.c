@@ -166,6 +166,7 @@ void serial_io_fini(struct serial *s)
 void serial_io_start(struct serial *s)
 {
     s->out_len = s->out_sent = 0;
+    s->failed = NULL;
     s->blocked_at = 0;
     s->blocked_told = false;
     s->send_at = 0;
@@ -193,6 +194,11 @@ static void note_valid(struct serial *s)
     s->silences = 0;
 }
 
+static const char *failure(int error)
+{
+    return error == EIO || error == ENXIO || error == ENODEV ? "unplugged" : strerror(error);
+}
+
 void serial_io_read(struct serial *s)
 {
     uint8_t octets[READ_SIZE];
@@ -205,8 +211,7 @@ void serial_io_read(struct serial *s)
         }
         if (len < 0) {
             if (errno != EAGAIN && errno != EINTR)
-                serial_lost(s, errno == EIO || errno == ENXIO || errno == ENODEV ? "unplugged"
-                                                                                 : strerror(errno));
+                serial_lost(s, failure(errno));
             return;
         }
         s->link.counters.octets_in += (uint64_t)len;
@@ -217,7 +222,8 @@ void serial_io_read(struct serial *s)
     }
 }
 
-/* Writes what is in `out`. True when it is empty now. */
+/* Writes what is in `out`. True when it is empty now. The core may be at work while this is called,
+ * so a failure is dealt with later. */
 static bool push_out(struct serial *s)
 {
     while (s->out_sent < s->out_len) {
@@ -235,8 +241,7 @@ static bool push_out(struct serial *s)
                 s->blocked_at = now_of(s);
             return false;
         }
-        serial_lost(s, errno == EIO || errno == ENXIO || errno == ENODEV ? "unplugged"
-                                                                         : strerror(errno));
+        s->failed = failure(errno);
         return false;
     }
     s->out_len = s->out_sent = 0;
@@ -285,13 +290,12 @@ void serial_io_write(struct serial *s)
     struct serial_cell *cell;
     uint64_t now = now_of(s);
 
-    if (!s->up)
+    if (!s->up || s->failed)
         return;
     while (push_out(s) && now >= s->send_at && framing_ready(s->framing) &&
            (cell = serial_queue_first(&s->queue, now)))
         send_first(s, cell);
-    if (s->fd >= 0)
-        serial_watch_writable(s, s->out_sent < s->out_len);
+    serial_watch_writable(s, !s->failed && s->out_sent < s->out_len);
     serial_arm(s);
 }
 

@@ -87,7 +87,7 @@ void serial_bench_open(struct serial_bench *b, const char *lines)
     uv_timer_init(&b->loop, &b->limit);
     b->limit.data = b;
     b->link = serial_open(&b->loop, 3, b->config->serial, &serial_host_linux,
-                          (struct link_receiver){b, on_datagram},
+                          (struct link_receiver){.self = b, .datagram = on_datagram},
                           (struct link_events){b, on_notice, on_up, on_room}, error, sizeof error);
     ck_assert_msg(b->link, "%s", error);
 }
