@@ -107,8 +107,9 @@ static void tell_trouble(struct serial *s, enum serial_trouble trouble, const ch
         snprintf(line, sizeof line, "%.120s: %s", path, text);
     else
         snprintf(line, sizeof line, "%.80s (%.80s): %s", s->config->port, path, text);
+    bool known = trouble == SERIAL_MISSING && s->trouble == SERIAL_MISSING;
     s->trouble = trouble;
-    if (strcmp(line, s->said) == 0)
+    if (known || strcmp(line, s->said) == 0)
         return;
     memcpy(s->said, line, sizeof line);
     notice(s, LINK_WARNING, line);

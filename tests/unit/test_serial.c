@@ -142,6 +142,9 @@ START_TEST(unplugging_closes_at_once)
     serial_bench_unplug(&b);
     ck_assert(serial_bench_wait_up(&b, false));
     ck_assert_uint_lt((uv_hrtime() - pulled) / 1000000, 500);
+    unsigned told = b.notices;
+    serial_bench_turn(&b, 1100); /* a further attempt tells nothing new */
+    ck_assert_uint_eq(b.notices, told);
     ck_assert_msg(strstr(b.notice, "unplugged"), "%s", b.notice);
     /* The port and the dongle's end are closed; the directories are watched instead. */
     ck_assert_uint_eq(descriptors(), open - 1);
