@@ -10,7 +10,9 @@
  * by CLOSED and the return by another OPENED, until CLOSE. PUBLISH of QoS 1 and 2, SUBSCRIBE and
  * UNSUBSCRIBE are each answered by one event with their token, unless the session is closed or,
  * for SUBSCRIBE and UNSUBSCRIBE, its connection is lost. A publish survives a short loss: it is
- * sent again, or answered BRIDGE_BUSY when the broker stays away.
+ * sent again, or answered BRIDGE_BUSY when the broker stays away and BRIDGE_REFUSED when it ends
+ * the connection on this publish again. MESSAGE may also come after CLOSE, or of the connection
+ * before OPEN, for what was still received there and counts as taken.
  */
 #ifndef BRIDGE_BRIDGE_H
 #define BRIDGE_BRIDGE_H

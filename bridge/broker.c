@@ -86,6 +86,7 @@ struct broker *broker_new(uv_loop_t *loop, const struct config *config, struct b
     broker->config = &config->broker;
     broker->owner = owner;
     broker->paused = true;
+    broker->witnessed_since = NEVER;
     TAILQ_INIT(&broker->all);
     TAILQ_INIT(&broker->dirty);
     TAILQ_INIT(&broker->attention);

@@ -31,6 +31,9 @@ struct broker_owner {
     void *self;
     void (*event)(void *self, struct broker_link *link, const struct bridge_event *event);
     void (*emptied)(void *self); /* the last link is gone */
+    /* PUBLISHED with BRIDGE_REFUSED follows: the broker ends the connection on this message.
+     * Neither string holds control characters: the library has looked. */
+    void (*unbearable)(void *self, const char *client_id, const char *topic);
 };
 
 /* NULL only when memory is short. Queued links do not start before broker_pause(broker, false). */
@@ -82,7 +85,8 @@ enum broker_keep {
     BROKER_LEAVE_SESSION, /* as agreed when it connected */
 };
 
-/* No event follows; the link frees itself when its goodbye has been said. */
+/* No event follows but MESSAGE, for what the broker sends until the goodbye; the link frees itself
+ * when that has been said. */
 void broker_link_close(struct broker_link *link, enum bridge_close how, enum broker_keep keep);
 
 #endif

@@ -4,7 +4,6 @@
 #include "bridge/link_private.h"
 
 enum {
-    GOODBYE_MS = 2000,  /* for the DISCONNECT to leave */
     SETTLED_MS = 10000, /* open for this long, a link has earned a fresh back-off */
     ATTEMPTS_MAX = 16,  /* doublings of the pause */
 };
@@ -31,7 +30,8 @@ void link_emit(struct broker_link *link, struct bridge_event event)
 {
     struct broker_owner *owner = &link->broker->owner;
 
-    if (link->closing)
+    /* What the broker was told is taken must not be lost with the link. */
+    if (link->closing && event.type != BRIDGE_MESSAGE)
         return;
     event.session = link->ref;
     owner->event(owner->self, link, &event);
@@ -108,20 +108,6 @@ struct broker_link *broker_link_new(struct broker *broker, struct session_ref re
     return link;
 }
 
-static void let_successor_go(struct broker_link *link)
-{
-    struct broker_link *next = link->successor;
-
-    if (link->holder)
-        link->holder->successor = NULL;
-    link->holder = link->successor = NULL;
-    if (next) {
-        next->holder = NULL;
-        if (next->state == LINK_HELD)
-            broker_link_connect(next);
-    }
-}
-
 void link_free(struct broker_link *link)
 {
     struct broker *broker = link->broker;
@@ -137,7 +123,7 @@ void link_free(struct broker_link *link)
     if (link->closing)
         TAILQ_REMOVE(&broker->closing, link, queue);
     if (!broker->freed)
-        let_successor_go(link);
+        link_let_successor_go(link);
     TAILQ_REMOVE(&broker->all, link, all);
     link_forget_asks(link);
     pending_fini(&link->pending);
@@ -149,17 +135,6 @@ void link_free(struct broker_link *link)
         broker->owner.emptied(broker->owner.self);
 }
 
-static struct broker_link *find_closing(const struct broker_link *link)
-{
-    struct broker_link *other;
-
-    TAILQ_FOREACH(other, &link->broker->closing, queue)
-    if (!other->successor && other->client_id && other->state != LINK_DEAD &&
-        strcmp(other->client_id, link->client_id) == 0)
-        return other;
-    return NULL;
-}
-
 void broker_link_connect(struct broker_link *link)
 {
     link->deadline = NEVER;
@@ -169,13 +144,8 @@ void broker_link_connect(struct broker_link *link)
         link->connect_later = true;
         return;
     }
-    struct broker_link *holder = link->client_id ? find_closing(link) : NULL;
-    if (holder) {
-        holder->successor = link;
-        link->holder = holder;
-        link_set_state(link, LINK_HELD);
+    if (link_waits_for_another(link))
         return;
-    }
     link_set_state(link, LINK_WAITING);
     if (link->urgent)
         link_start(link);
@@ -272,6 +242,19 @@ static void try_other_family(struct broker_link *link)
         link->broker->ipv4_only = !link->broker->ipv4_only;
 }
 
+/* For link_blame, before the next attempt. */
+static void remember_loss(struct broker_link *link)
+{
+    enum failure_kind kind = link->failure.kind;
+
+    link->lost_at = broker_now(link->broker);
+    link->suspicious = !link->urgent && link->pending.count > 0 &&
+                       (kind == FAILURE_DISCONNECTED ||
+                        (kind == FAILURE_LIBRARY && link->failure.code != MOSQ_ERR_KEEPALIVE));
+    if (link->urgent)
+        link->broker->witnessed_since = NEVER;
+}
+
 static void close_lost(struct broker_link *link)
 {
     bool was_open = link->state == LINK_OPEN;
@@ -286,62 +269,13 @@ static void close_lost(struct broker_link *link)
     link->blocked = false;
     link_set_state(link, LINK_DOWN);
     link->deadline = NEVER;
-    if (was_open)
+    if (was_open) {
         link->broker->counters.losses++;
-    else
-        link->broker->counters.connect_failures++;
-    link_emit(link, event);
-}
-
-static void say_goodbye(struct broker_link *link)
-{
-    const struct broker_config *config = link->broker->config;
-    bool mqtt5 = broker_mqtt5(link->broker), with_will = link->close_how == BRIDGE_WITH_WILL;
-    mosquitto_property *properties = NULL;
-    uint32_t expiry = link->close_keep == BROKER_DROP_SESSION ? 0 : config->session_expiry;
-    int rc = MOSQ_ERR_SUCCESS;
-
-    link->deadline = broker_now(link->broker) + GOODBYE_MS;
-    link_set_state(link, LINK_LEAVING);
-    link->cut = with_will && !mqtt5;
-    if (!link->cut) {
-        /* MQTT 5, 3.14.2.2.2: not from zero to something. */
-        if (mqtt5 && link->close_keep != BROKER_LEAVE_SESSION && link->expiry != 0 &&
-            expiry != link->expiry)
-            rc = mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL,
-                                              expiry);
-        if (rc == MOSQ_ERR_SUCCESS)
-            rc = mosquitto_disconnect_v5(
-                link->mosq, mqtt5 && with_will ? MQTT_RC_DISCONNECT_WITH_WILL_MSG : 0, properties);
-        mosquitto_property_free_all(&properties);
-    }
-    if (rc == MOSQ_ERR_SUCCESS)
-        link_need_flush(link);
-    else
-        link_fail(link, (struct failure){FAILURE_LIBRARY, rc, 0});
-}
-
-void broker_link_close(struct broker_link *link, enum bridge_close how, enum broker_keep keep)
-{
-    struct broker *broker = link->broker;
-
-    if (link->closing)
-        return;
-    link->close_how = (uint8_t)how;
-    link->close_keep = (uint8_t)keep;
-    if (link == broker->urgent_link)
-        broker->urgent_link = NULL;
-    if (link->failed || !link->mosq || link->state < LINK_CONNECTING) {
-        link_set_state(link, LINK_DEAD);
-        link_need_attention(link);
-    } else if (link->state == LINK_OPEN && link->pending.count > 0) {
-        link->deadline = broker_now(broker) + broker->config->ack_timeout_ms;
-        link_set_state(link, LINK_DRAINING);
+        remember_loss(link);
     } else {
-        say_goodbye(link);
+        link->broker->counters.connect_failures++;
     }
-    link->closing = true;
-    TAILQ_INSERT_TAIL(&broker->closing, link, queue);
+    link_emit(link, event);
 }
 
 void link_attend(struct broker_link *link)
@@ -352,7 +286,7 @@ void link_attend(struct broker_link *link)
     if (link->state == LINK_DEAD || (failed && link->closing)) {
         link_free(link);
     } else if (link->state == LINK_DRAINING && link->pending.count == 0) {
-        say_goodbye(link);
+        link_say_goodbye(link);
     } else if (failed && link->renew) {
         link->renew = false;
         link_drop_mosq(link);
@@ -363,8 +297,8 @@ void link_attend(struct broker_link *link)
     }
 }
 
-/* A publish that stays unacknowledged on a live connection: the library never repeats it there, so
- * the connection is renewed. What is overdue for the second time is given up. */
+/* What stays unacknowledged on a live connection is never repeated there by the library, so the
+ * connection is renewed. A publish that is overdue for the second time is given up. */
 static void renew_overdue(struct broker_link *link, msec_t now)
 {
     const msec_t timeout = link->broker->config->ack_timeout_ms;
@@ -386,15 +320,17 @@ static void renew_overdue(struct broker_link *link, msec_t now)
 
 static void tick_open(struct broker_link *link, msec_t now)
 {
-    const struct pending *oldest = pending_oldest(&link->pending);
+    const msec_t timeout = link->broker->config->ack_timeout_ms;
+    const struct pending *publish = pending_oldest(&link->pending);
+    const struct link_ask *ask = TAILQ_FIRST(&link->asks);
 
     int rc = mosquitto_loop_misc(link->mosq);
     if (!link_check(link, rc, 0))
         return;
     if (mosquitto_want_write(link->mosq))
         link_need_flush(link);
-    if (link->state == LINK_OPEN && oldest &&
-        now - oldest->sent_at >= link->broker->config->ack_timeout_ms)
+    if (link->state == LINK_OPEN &&
+        ((publish && now - publish->sent_at >= timeout) || (ask && now - ask->sent_at >= timeout)))
         renew_overdue(link, now);
 }
 
@@ -418,7 +354,7 @@ void link_tick(struct broker_link *link, msec_t now)
     case LINK_OPEN: tick_open(link, now); break;
     case LINK_DRAINING:
         if (now >= link->deadline)
-            say_goodbye(link);
+            link_say_goodbye(link);
         else
             tick_open(link, now);
         break;

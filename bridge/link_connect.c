@@ -249,8 +249,6 @@ static int set_options(struct mosquitto *mosq, const struct broker_link *link)
     mosquitto_int_option(mosq, MOSQ_OPT_TCP_NODELAY, config->address.kind != ENDPOINT_UNIX);
     mosquitto_int_option(mosq, MOSQ_OPT_SEND_MAXIMUM, (int)config->max_inflight);
     link_set_callbacks(mosq);
-    if (speaks_tls(link->broker))
-        mosquitto_log_callback_set(mosq, on_worker_log);
     int rc = mosquitto_username_pw_set(mosq, or_null(config->username), or_null(config->secret));
     if (rc == MOSQ_ERR_SUCCESS && will)
         rc = mosquitto_will_set(mosq, will->octets, (int)will->payload_len,
@@ -290,6 +288,9 @@ static void queue_job(struct broker_link *link, struct link_job *job)
                              .ipv4_only = broker->ipv4_only,
                              .again = link->holds};
     mosquitto_user_data_set(job->mosq, job);
+    /* A struct that is connected again still has the loop's, which expects a link. */
+    if (speaks_tls(broker))
+        mosquitto_log_callback_set(job->mosq, on_worker_log);
     link->resumed = link->holds;
     link->mosq = NULL;
     link->job = job;
@@ -306,6 +307,7 @@ void link_start(struct broker_link *link)
     link->deadline = broker_now(link->broker) + link->broker->config->connect_timeout_ms;
     link->connack_reason = link->disconnect_reason = 0;
     link->present = false;
+    link_blame(link);
     if (link->failure.kind == FAILURE_PARAMETERS)
         link_fail(link, link->failure);
     else if ((!link->mosq && !make_mosq(link, &failure)) || !(job = calloc(1, sizeof *job)))

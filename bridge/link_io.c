@@ -26,11 +26,13 @@ static void settle(struct broker_link *link)
     link->was_open = link->holds = true;
     link->opened_at = broker_now(link->broker);
     link->deadline = NEVER;
+    if (link->urgent)
+        link->broker->witnessed_since = link->opened_at;
     link->listens = link->present;
     link->broker->counters.connects++;
     link_set_state(link, LINK_OPEN);
     if (link->seen && link->present)
-        seen_resume(link->seen);
+        seen_resume(link->seen, broker_now(link->broker), link->heard_at);
     else if (link->seen)
         seen_forget(link->seen);
     if (!link->resumed)
@@ -102,7 +104,8 @@ static bool is_repetition(struct broker_link *link, const struct mosquitto_messa
         return false;
     if (!link->seen)
         link->seen = seen_new(window > SEEN_LEAST ? window : SEEN_LEAST);
-    return link->seen && seen_again(link->seen, (uint16_t)m->mid, topic, payload);
+    return link->seen &&
+           seen_again(link->seen, broker_now(link->broker), (uint16_t)m->mid, topic, payload);
 }
 
 static void on_message(struct mosquitto *mosq, void *self, const struct mosquitto_message *m,
@@ -115,11 +118,9 @@ static void on_message(struct mosquitto *mosq, void *self, const struct mosquitt
 
     (void)mosq, (void)properties;
     settle(link);
-    if (link->state != LINK_OPEN) {
-        errno = saved;
-        return;
-    }
-    if (is_repetition(link, m, topic, payload)) {
+    if (link->state < LINK_OPEN || link->state == LINK_DEAD) {
+        link->broker->counters.messages_too_late++;
+    } else if (is_repetition(link, m, topic, payload)) {
         link->broker->counters.redeliveries++;
     } else {
         link->broker->counters.messages++;
@@ -247,6 +248,8 @@ static void read_packets(struct broker_link *link)
     read_ahead_end();
     if (link->failed)
         return;
+    if (link->state == LINK_OPEN)
+        link->heard_at = broker_now(link->broker);
     if (link->logging && link->state == LINK_OPEN) {
         mosquitto_log_callback_set(link->mosq, NULL); /* it would cost a line per packet */
         link->logging = false;
@@ -264,7 +267,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
     if (!link || link->failed)
         return;
-    /* While leaving nothing is read any more: it would be acknowledged and then dropped. */
+    /* While leaving nothing is read any more: its acknowledgement would come too late. */
     if ((status < 0 || (events & UV_READABLE)) && link->state != LINK_LEAVING)
         read_packets(link);
     /* libuv has stopped a descriptor with an error; the read above should have named it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_private - what the files of broker.h share: broker.c (all links), link.c (one link's life
- * and requests), link_connect.c (getting connected), link_io.c (reading, writing, callbacks) */
+/* link_private - what the files of broker.h share: broker.c (all links), link.c (one link's
+ * life), link_connect.c (getting connected), link_io.c (reading, writing, callbacks),
+ * link_publish.c (its requests), link_close.c (its end) */
 #ifndef BRIDGE_LINK_PRIVATE_H
 #define BRIDGE_LINK_PRIVATE_H
 
@@ -38,6 +39,8 @@ struct link_will {
 struct link_ask {
     TAILQ_ENTRY(link_ask) entries;
     uint64_t token;
+    msec_t sent_at;
+    uint32_t stamp; /* as in struct pending */
     int mid;
     uint8_t qos;
     bool unsubscribe;
@@ -76,6 +79,8 @@ struct broker_link {
     struct session_ref ref;
     msec_t deadline;
     msec_t opened_at;
+    msec_t heard_at; /* anything, while it was open */
+    msec_t lost_at;  /* for link_blame */
     char *client_id;
     struct link_will *will;
     struct seen *seen;
@@ -85,7 +90,7 @@ struct broker_link {
     uint32_t behind; /* octets of QoS 0 queued behind a blocked socket */
     uint32_t expiry; /* session expiry of the last CONNECT */
     uint32_t mids;   /* packet identifiers used */
-    uint16_t asked;
+    uint32_t asked;
     uint8_t state, attempts;
     uint8_t disconnect_reason; /* of the broker's DISCONNECT, and of its CONNACK */
     uint8_t connack_reason;
@@ -103,6 +108,7 @@ struct broker_link {
     bool connect_later : 1; /* when the worker is done */
     bool ack_owed : 1;      /* read since the last write; see quick_ack */
     bool logging : 1;       /* the TLS library's complaints are listened to */
+    bool suspicious : 1;    /* the broker ended the connection with publishes under way */
     uint8_t close_how, close_keep;
 };
 
@@ -115,7 +121,8 @@ struct broker {
     size_t links;
     uint32_t connecting;
     bool paused, freed;
-    bool ipv4_only; /* what the next connections are confined to */
+    bool ipv4_only;         /* what the next connections are confined to */
+    msec_t witnessed_since; /* the urgent link is open, NEVER: is not */
     uint64_t random;
     char detail[160]; /* what the TLS library said last */
     unsigned holds;   /* handles and jobs that still point here */
@@ -149,9 +156,16 @@ void link_attend(struct broker_link *link);
 void link_tick(struct broker_link *link, msec_t now);
 void link_free(struct broker_link *link);
 
+/* link_close.c */
+/* True: another link of its client id is still closing, and link_let_successor_go goes on. */
+bool link_waits_for_another(struct broker_link *link);
+void link_let_successor_go(struct broker_link *link);
+void link_say_goodbye(struct broker_link *link);
+
 /* link_publish.c */
 void link_replay(struct broker_link *link);
 void link_age_pending(struct broker_link *link, msec_t sent_before);
+void link_blame(struct broker_link *link);
 void link_forget_asks(struct broker_link *link);
 void link_answered(struct broker_link *link, struct pending *p, enum bridge_result result);
 

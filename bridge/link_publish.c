@@ -7,8 +7,7 @@
 enum {
     BEHIND_MAX = 262144,    /* octets of QoS 0 that may wait for a blocked socket */
     MESSAGE_COST = 128,     /* what libmosquitto adds to each */
-    ASKS_MAX = 256,         /* unanswered SUBSCRIBE and UNSUBSCRIBE of one link */
-    MIDS_IN_FLIGHT = 60000, /* libmosquitto reuses identifiers without looking: 65535 later */
+    MIDS_IN_FLIGHT = 65000, /* libmosquitto reuses identifiers without looking: 65535 later */
 };
 
 /* What libmosquitto refuses before queueing anything. Other errors may leave a message of QoS 1 or
@@ -40,7 +39,7 @@ void link_answered(struct broker_link *link, struct pending *p, enum bridge_resu
 
     if (result == BRIDGE_OK)
         link->broker->counters.acknowledged++;
-    else if (link->state == LINK_OPEN)
+    else if (link->state == LINK_OPEN || result == BRIDGE_REFUSED)
         link->broker->counters.refused++;
     else
         link->broker->counters.away++;
@@ -91,6 +90,26 @@ void link_age_pending(struct broker_link *link, msec_t sent_before)
         link_drop_mosq(link);
 }
 
+/* Some brokers answer a publish they dislike - too long, forbidden - by ending the connection, and
+ * would again for ever. The gateway's own connection is the witness: when it stayed up, the loss
+ * was this link's alone, and its oldest publish is to blame. Once may be chance. */
+void link_blame(struct broker_link *link)
+{
+    struct pending *p = pending_oldest(&link->pending);
+    struct broker_owner *owner = &link->broker->owner;
+    bool alone = link->suspicious && link->broker->witnessed_since <= link->lost_at;
+
+    link->suspicious = false;
+    if (!p || !alone || ++p->losses < 2)
+        return;
+    link->discard = link->holds; /* or the library would send it again */
+    link->broker->counters.unbearable++;
+    owner->unbearable(owner->self, link->client_id, pending_topic(p));
+    link_answered(link, p, BRIDGE_REFUSED);
+    if (link->discard)
+        link_drop_mosq(link);
+}
+
 static bool publish_qos0(struct broker_link *link, const struct bridge_message *message)
 {
     struct bridge_counters *counters = &link->broker->counters;
@@ -119,14 +138,15 @@ static bool publish_qos0(struct broker_link *link, const struct bridge_message *
     return true;
 }
 
-/* Bounded by max_inflight, and by the distance at which libmosquitto would hand out the packet
- * identifier of the oldest publish a second time. */
-static bool window_is_full(const struct broker_link *link)
+/* The distance at which libmosquitto would soon hand out the packet identifier of the oldest
+ * publish or ask a second time. */
+static bool mids_are_used_up(const struct broker_link *link)
 {
-    const struct pending *oldest = pending_oldest(&link->pending);
+    const struct pending *publish = pending_oldest(&link->pending);
+    const struct link_ask *ask = TAILQ_FIRST(&link->asks);
 
-    return link->pending.count >= link->broker->config->max_inflight ||
-           (oldest && link->mids - oldest->stamp > MIDS_IN_FLIGHT);
+    return (publish && link->mids - publish->stamp > MIDS_IN_FLIGHT) ||
+           (ask && link->mids - ask->stamp > MIDS_IN_FLIGHT);
 }
 
 bool broker_link_publish(struct broker_link *link, uint64_t token,
@@ -140,7 +160,7 @@ bool broker_link_publish(struct broker_link *link, uint64_t token,
         counters->away++;
         return false;
     }
-    if (window_is_full(link)) {
+    if (link->pending.count >= link->broker->config->max_inflight || mids_are_used_up(link)) {
         counters->window_full++;
         return false;
     }
@@ -174,7 +194,8 @@ static int send_ask(struct broker_link *link, struct link_ask *ask, const char *
 {
     bool safe = link->broker->config->qos2_subscriptions == QOS2_SAFE;
 
-    link->mids++;
+    ask->stamp = link->mids++;
+    ask->sent_at = broker_now(link->broker);
     if (ask->unsubscribe)
         return mosquitto_unsubscribe_v5(link->mosq, &ask->mid, filter, NULL);
     link->listens = true;
@@ -211,7 +232,7 @@ static bool ask(struct broker_link *link, struct link_ask wanted, struct sn_byte
         counters->away++;
         return false;
     }
-    if (link->asked >= ASKS_MAX) {
+    if (mids_are_used_up(link)) {
         counters->window_full++;
         return false;
     }

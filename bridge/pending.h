@@ -21,6 +21,7 @@ struct pending {
     uint16_t topic_len;
     uint16_t mid; /* MQTT packet identifier; 0 while it waits for a connection */
     uint8_t qos, repeats;
+    uint8_t losses; /* connections that ended while it was the oldest */
     bool retain;
     bool quiet; /* the gateway's own; nobody waits for the answer */
     char octets[];

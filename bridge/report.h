@@ -15,12 +15,14 @@ enum bridge_severity { BRIDGE_ERROR, BRIDGE_WARNING, BRIDGE_INFO, BRIDGE_DEBUG }
     X(published, "messages handed to the broker")                                                  \
     X(acknowledged, "QoS 1 and 2 messages the broker acknowledged")                                \
     X(refused, "messages and subscriptions the broker refused")                                    \
+    X(unbearable, "of these, messages on which the broker ended the connection, twice")            \
     X(replayed, "messages published again after a connection was lost")                            \
     X(window_full, "publishes turned away because max_inflight were under way")                    \
     X(away, "requests turned away because the broker was away")                                    \
     X(dropped_qos0, "QoS 0 messages dropped because the broker was away or slow")                  \
     X(messages, "messages received from the broker")                                               \
-    X(redeliveries, "messages received again after a reconnect, dropped")
+    X(redeliveries, "messages received again after a reconnect, dropped")                          \
+    X(messages_too_late, "messages received on a connection already given up, dropped")
 
 struct bridge_counters {
 #define X(name, help) uint64_t name;

@@ -3,10 +3,16 @@
 
 #include <stdlib.h>
 
+enum {
+    DOUBT_MS = 5000,   /* for an acknowledgement to arrive while the broker is heard */
+    REPEAT_MS = 10000, /* for the broker to repeat what it must, after a reconnect */
+};
+
 struct seen {
     size_t size, next;
-    bool resuming;
+    uint64_t repeats_until; /* 0: no longer */
     struct sighting {
+        uint64_t at;
         uint32_t hash;
         uint16_t mid; /* 0 is an empty place */
     } ring[];
@@ -26,15 +32,20 @@ void seen_free(struct seen *seen)
     free(seen);
 }
 
-void seen_resume(struct seen *seen)
+void seen_resume(struct seen *seen, uint64_t now, uint64_t heard_at)
 {
-    seen->resuming = true;
+    for (struct sighting *s = seen->ring; s < seen->ring + seen->size; s++) {
+        if (s->at + DOUBT_MS < heard_at)
+            s->mid = 0;
+        s->at = now; /* what is left may be repeated, and acknowledged in vain, once more */
+    }
+    seen->repeats_until = now + REPEAT_MS;
 }
 
 void seen_forget(struct seen *seen)
 {
     memset(seen->ring, 0, seen->size * sizeof seen->ring[0]);
-    seen->resuming = false;
+    seen->repeats_until = 0;
 }
 
 /* FNV-1a, 32 bit. */
@@ -53,14 +64,15 @@ static bool remembered(const struct seen *seen, uint16_t mid, uint32_t hash)
     return false;
 }
 
-bool seen_again(struct seen *seen, uint16_t mid, struct sn_bytes topic, struct sn_bytes payload)
+bool seen_again(struct seen *seen, uint64_t now, uint16_t mid, struct sn_bytes topic,
+                struct sn_bytes payload)
 {
     uint32_t hash = hash_on(hash_on(2166136261u, topic), payload);
 
-    if (seen->resuming && remembered(seen, mid, hash))
+    if (now < seen->repeats_until && remembered(seen, mid, hash))
         return true;
-    seen->resuming = false;
-    seen->ring[seen->next] = (struct sighting){hash, mid};
+    seen->repeats_until = 0;
+    seen->ring[seen->next] = (struct sighting){now, hash, mid};
     seen->next = (seen->next + 1) % seen->size;
     return false;
 }

@@ -6,7 +6,7 @@
 
 #include "bridge/scout.h"
 
-enum { FIRST_SLOTS = 64, SPARE_SLOTS = 64, TROUBLE_NOTICE_MS = 60000 };
+enum { FIRST_SLOTS = 64, TROUBLE_NOTICE_MS = 60000 };
 
 struct session {
     struct broker_link *link; /* NULL: not open and not opening */
@@ -22,7 +22,7 @@ struct bridge {
     struct scout scout;
     struct session *sessions; /* by slot; slot 0 is the scout's and stays empty */
     size_t slots;
-    uint64_t trouble_told_at; /* ms */
+    uint64_t trouble_told_at, unbearable_told_at; /* ms */
     bool stopping;
     uv_timer_t stop_timer;
     void (*done)(void *self);
@@ -37,12 +37,12 @@ static struct session *find(const struct bridge *bridge, struct session_ref ref)
     return session->link && session->generation == ref.generation ? session : NULL;
 }
 
-/* NULL when memory is short or the slot is beyond what the core may use. */
+/* NULL when memory is short. The core's slots are dense and it bounds them. */
 static struct session *take_slot(struct bridge *bridge, uint32_t slot)
 {
     size_t slots = bridge->slots > 0 ? bridge->slots : FIRST_SLOTS;
 
-    if (slot == GATEWAY_SELF.slot || slot > bridge->config->gateway.max_clients + SPARE_SLOTS)
+    if (slot == GATEWAY_SELF.slot)
         return NULL;
     while (slots <= slot)
         slots *= 2;
@@ -78,6 +78,22 @@ static void tell_trouble(struct bridge *bridge, const struct broker_link *link)
     bridge->trouble_told_at = now;
     broker_link_failure_text(link, cause, sizeof cause);
     snprintf(line, sizeof line, "broker, connection of a client: %s", cause);
+    bridge->sink.notice(bridge->sink.self, BRIDGE_WARNING, line);
+}
+
+static void on_unbearable(void *self, const char *client_id, const char *topic)
+{
+    struct bridge *bridge = self;
+    uint64_t now = uv_now(bridge->loop);
+    char line[1000];
+
+    if (bridge->unbearable_told_at > 0 && now - bridge->unbearable_told_at < TROUBLE_NOTICE_MS)
+        return;
+    bridge->unbearable_told_at = now;
+    snprintf(line, sizeof line,
+             "broker ends the connection of client %.200s on each message to %.600s, which is "
+             "refused now; see the broker's log, its limits and permissions",
+             client_id, topic);
     bridge->sink.notice(bridge->sink.self, BRIDGE_WARNING, line);
 }
 
@@ -142,6 +158,11 @@ static void on_event(void *self, struct broker_link *link, const struct bridge_e
 
     if (link == bridge->scout.link) {
         on_scout(bridge, event);
+        return;
+    }
+    /* Also of a session that was closed or opened anew: the broker may be told that it is taken. */
+    if (event->type == BRIDGE_MESSAGE) {
+        bridge->sink.event(bridge->sink.self, event);
         return;
     }
     struct session *session = find(bridge, event->session);
@@ -235,7 +256,8 @@ bool bridge_request(struct bridge *bridge, const struct bridge_request *request)
     }
     if (request->type == BRIDGE_SET_WILL)
         return use_link(bridge, request);
-    if (bridge->stopping || bridge->scout.state == BROKER_AWAY)
+    /* The gateway's own connection may be down alone: then those that are open go on. */
+    if (bridge->stopping || (request->type == BRIDGE_OPEN && bridge->scout.state == BROKER_AWAY))
         return turn_away(bridge, request);
     return request->type == BRIDGE_OPEN ? open_session(bridge, request) : use_link(bridge, request);
 }
@@ -274,7 +296,8 @@ struct bridge *bridge_new(uv_loop_t *loop, const struct config *config, struct b
     bridge->loop = loop;
     bridge->config = config;
     bridge->sink = sink;
-    bridge->broker = broker_new(loop, config, (struct broker_owner){bridge, on_event, on_emptied});
+    bridge->broker = broker_new(loop, config,
+                                (struct broker_owner){bridge, on_event, on_emptied, on_unbearable});
     if (!bridge->broker) {
         free(bridge);
         return NULL;

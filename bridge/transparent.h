@@ -2,8 +2,8 @@
 /* transparent - one broker connection per session, and one of the gateway's own
  *
  * Carries out the requests of bridge.h. The gateway's own connection opens by itself, publishes the
- * status topic and tells whether the broker can be reached: while it cannot, OPEN and PUBLISH are
- * refused at once and the sessions' connections wait until it can.
+ * status topic and tells whether the broker can be reached: while it cannot, OPEN is refused at
+ * once, lost connections wait until it can, and those that are open go on.
  */
 #ifndef BRIDGE_TRANSPARENT_H
 #define BRIDGE_TRANSPARENT_H

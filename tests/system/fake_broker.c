@@ -33,6 +33,20 @@ void fake_hang_up(struct fake_client *client)
         uv_close((uv_handle_t *)&client->stream, on_closed);
 }
 
+void fake_hang_up_on_all(struct fake_broker *fake)
+{
+    for (struct fake_client *client = fake->clients; client; client = client->next)
+        fake_hang_up(client);
+}
+
+void fake_own_away(struct fake_broker *fake)
+{
+    fake->own_away = true;
+    for (struct fake_client *client = fake->clients; client; client = client->next)
+        if (client->own)
+            fake_hang_up(client);
+}
+
 void fake_send(struct fake_client *client, const void *octets, size_t len)
 {
     uv_buf_t buf = uv_buf_init(NULL, 0);
@@ -66,6 +80,8 @@ static void take(struct fake_client *client, uint8_t first, struct sn_bytes body
         client->own = true;
     if (!client->own)
         client->fake->packet(client->fake->self, client, first, body);
+    else if (client->fake->own_away)
+        fake_hang_up(client);
     else if ((first & TYPE) == CONNECT)
         fake_send(client, "\x20\x03\0\0\0", 5);
     else if ((first & TYPE) == PUBLISH && (first & 6) == 2)
@@ -148,7 +164,6 @@ void fake_broker_start(struct fake_broker *fake, uv_loop_t *loop)
 
 void fake_broker_stop(struct fake_broker *fake)
 {
-    for (struct fake_client *client = fake->clients; client; client = client->next)
-        fake_hang_up(client);
+    fake_hang_up_on_all(fake);
     uv_close((uv_handle_t *)&fake->listener, NULL);
 }

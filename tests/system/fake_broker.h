@@ -20,12 +20,16 @@ struct fake_broker {
     /* `first`: the fixed header's first octet; `body`: what follows the remaining length. */
     void (*packet)(void *self, struct fake_client *client, uint8_t first, struct sn_bytes body);
     struct fake_client *clients;
+    bool own_away; /* the gateway's own connection cannot be opened */
 };
 
 void fake_broker_start(struct fake_broker *fake, uv_loop_t *loop);
 void fake_broker_stop(struct fake_broker *fake);
 void fake_send(struct fake_client *client, const void *octets, size_t len);
 void fake_hang_up(struct fake_client *client);
+void fake_hang_up_on_all(struct fake_broker *fake);
+/* Ends the gateway's own connection, for good. */
+void fake_own_away(struct fake_broker *fake);
 
 /* Where a PUBLISH of QoS 1 or 2 has its packet identifier. */
 uint16_t fake_publish_mid(struct sn_bytes body);

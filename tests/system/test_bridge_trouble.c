@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the bridge must not lose, repeat or stop when connections end at bad moments. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/system/bridge_world.h"
+#include "tests/system/fake_broker.h"
+
+enum { CONNECT = 1, PUBLISH = 3, SUBSCRIBE = 8, DISCONNECT = 14 };
+
+static struct world *w;
+static struct fake_broker fake;
+static char told[256]; /* what the sessions' clients sent: C, P, S, D */
+static struct fake_client *last;
+static uint16_t last_mid;
+static bool silent;  /* publishes and asks stay unanswered */
+static int hang_ups; /* publishes that still end their connection */
+
+static void connack(struct fake_client *client, bool present)
+{
+    fake_send(client, (uint8_t[]){0x20, 3, present, 0, 0}, 5);
+}
+
+static void ack(struct fake_client *client, uint16_t mid)
+{
+    fake_send(client, (uint8_t[]){0x40, 2, (uint8_t)(mid >> 8), (uint8_t)mid}, 4);
+}
+
+static void on_publish(struct fake_client *client, struct sn_bytes body)
+{
+    last = client;
+    last_mid = fake_publish_mid(body);
+    if (hang_ups > 0) {
+        hang_ups--;
+        fake_hang_up(client);
+    } else if (!silent) {
+        ack(client, last_mid);
+    }
+}
+
+static void on_packet(void *self, struct fake_client *client, uint8_t first, struct sn_bytes body)
+{
+    static const char letters[] = "?C?P????S?????D?";
+    size_t len = strlen(told);
+
+    (void)self;
+    ck_assert_uint_lt(len + 1, sizeof told);
+    if (first >> 4 != SUBSCRIBE) {
+        told[len] = letters[first >> 4];
+        told[len + 1] = '\0';
+    }
+    if (first >> 4 == CONNECT)
+        connack(client, len > 0);
+    else if (first >> 4 == PUBLISH)
+        on_publish(client, body);
+    else if (first >> 4 == SUBSCRIBE && !silent)
+        fake_send(client, (uint8_t[]){0x90, 4, body.data[0], body.data[1], 0, 1}, 6);
+}
+
+static void begin(void)
+{
+    w = calloc(1, sizeof *w);
+    ck_assert_ptr_nonnull(w);
+    world_init(w, "");
+    told[0] = '\0';
+    silent = false;
+    hang_ups = 0;
+    fake = (struct fake_broker){.packet = on_packet};
+    fake_broker_start(&fake, &w->loop);
+    w->config.broker.address.port = fake.port;
+    world_bridge_start(w);
+    opened_as(w, 1, "dev", false);
+}
+
+static void end(void)
+{
+    fake_broker_stop(&fake);
+    world_fini(w);
+    free(w);
+}
+
+/* topic "t", no properties */
+static const uint8_t message[] = {0x32, 7, 0, 1, 't', 0, 7, 0, '1'};
+
+/* The library acknowledges it before anybody can say no. */
+START_TEST(messages_are_handed_over_while_a_connection_closes)
+{
+    begin();
+    silent = true;
+    ck_assert(publish(w, 1, 1, "t", "x", 1));
+    await(w, strcmp(told, "CP") == 0);
+    if (_i == 0)
+        close_it(w, 1, BRIDGE_POLITELY, true);
+    else
+        ck_assert(open_as(w, 1, "dev", false));
+    fake_send(last, message, sizeof message);
+    expect_message(w, 1, "1");
+    ck_assert_str_eq(told, "CP?");
+    ack(last, last_mid);
+    await(w, strstr(told, "D"));
+    ck_assert_uint_eq(bridge_counters(w->bridge)->messages, 1);
+    ck_assert_uint_eq(bridge_counters(w->bridge)->messages_too_late, 0);
+    end();
+}
+END_TEST
+
+START_TEST(sessions_go_on_without_the_gateways_own_connection)
+{
+    begin();
+    fake_own_away(&fake);
+    await(w, !bridge_broker_up(w->bridge));
+    ck_assert(!open_as(w, 2, "late", true));
+    ck_assert(publish(w, 1, 1, "t", "x", 1));
+    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 1, 1)->result, BRIDGE_OK);
+    subscribed(w, 1, "t", 1);
+    fake.own_away = false;
+    await(w, bridge_broker_up(w->bridge));
+    ck_assert_str_eq(told, "CP");
+    end();
+}
+END_TEST
+
+START_TEST(slots_beyond_the_first_max_clients)
+{
+    begin();
+    w->config.gateway.max_clients = 1;
+    opened_as(w, 1000, "thousandth", true);
+    end();
+}
+END_TEST
+
+START_TEST(one_client_id_is_never_connected_twice)
+{
+    begin();
+    silent = true;
+    ck_assert(publish(w, 1, 1, "t", "x", 1));
+    await(w, strcmp(told, "CP") == 0);
+    ck_assert(open_as(w, 1, "dev", false));
+    close_it(w, 1, BRIDGE_POLITELY, true);
+    ck_assert(open_as(w, 1, "dev", false));
+    opened_as(w, 2, "other", true);
+    opened_as(w, 3, "third", true);
+    ck_assert_uint_eq(count_events(w, BRIDGE_OPENED, 1), 1);
+    ack(last, last_mid);
+    expect(w, BRIDGE_OPENED, 1, 0);
+    ck_assert_str_eq(told, "CPCCDC");
+    end();
+}
+END_TEST
+
+START_TEST(asks_that_stay_unanswered_renew_the_connection)
+{
+    begin();
+    silent = true;
+    w->config.broker.ack_timeout_ms = 1000;
+    ck_assert(subscribe(w, 1, 1, "t", 1));
+    ck_assert_int_eq(expect(w, BRIDGE_CLOSED, 1, 0)->result, BRIDGE_BUSY);
+    silent = false;
+    ck_assert_int_eq(expect(w, BRIDGE_OPENED, 1, 0)->result, BRIDGE_OK);
+    subscribed(w, 1, "t", 1);
+    ck_assert_uint_eq(bridge_counters(w->bridge)->ack_timeouts, 1);
+    end();
+}
+END_TEST
+
+START_TEST(a_thousand_subscriptions_at_once)
+{
+    begin();
+    for (uint64_t i = 1; i <= 1000; i++)
+        ck_assert(subscribe(w, 1, i, "t", 1));
+    await(w, count_events(w, BRIDGE_SUBSCRIBED, 1) == 1000);
+    end();
+}
+END_TEST
+
+START_TEST(what_the_broker_cannot_bear_is_refused)
+{
+    begin();
+    hang_ups = 2;
+    ck_assert(publish(w, 1, 1, "t/bad", "x", _i == 0 ? 1 : 2));
+    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 1, 1)->result, BRIDGE_REFUSED);
+    ck_assert_uint_eq(bridge_counters(w->bridge)->unbearable, 1);
+    ck_assert_ptr_nonnull(strstr(w->notices, "client dev on each message to t/bad"));
+    expect(w, BRIDGE_OPENED, 1, 0);
+    expect(w, BRIDGE_OPENED, 1, 0);
+    ck_assert(publish(w, 1, 2, "t/good", "y", 1));
+    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 1, 2)->result, BRIDGE_OK);
+    ck_assert_str_eq(told, "CPCPCP");
+    end();
+}
+END_TEST
+
+/* The gateway's own connection is lost each time too: the publish is innocent. */
+START_TEST(losses_that_befall_all_do_not_count)
+{
+    begin();
+    silent = true;
+    ck_assert(publish(w, 1, 1, "t", "x", 1));
+    for (int i = 0; i < 3; i++) {
+        await(w, strlen(told) == 2 + (size_t)i * 2);
+        fake_hang_up_on_all(&fake);
+        expect(w, BRIDGE_CLOSED, 1, 0);
+    }
+    silent = false;
+    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 1, 1)->result, BRIDGE_OK);
+    end();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("bridge trouble");
+    TCase *tc = tcase_create("trouble");
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, messages_are_handed_over_while_a_connection_closes, 0, 2);
+    tcase_add_test(tc, sessions_go_on_without_the_gateways_own_connection);
+    tcase_add_test(tc, slots_beyond_the_first_max_clients);
+    tcase_add_test(tc, one_client_id_is_never_connected_twice);
+    tcase_add_test(tc, asks_that_stay_unanswered_renew_the_connection);
+    tcase_add_test(tc, a_thousand_subscriptions_at_once);
+    tcase_add_loop_test(tc, what_the_broker_cannot_bear_is_refused, 0, 2);
+    tcase_add_test(tc, losses_that_befall_all_do_not_count);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
