@@ -13,10 +13,8 @@
 #define DEFAULT_GAP_MS 50
 
 static const struct framing_ops *const all_ops[] = {
-    [FRAMING_RAW] = &raw_ops,
-    [FRAMING_SLIP] = &slip_ops,
-    [FRAMING_HDLC] = &hdlc_ops,
-    [FRAMING_COBS] = &cobs_ops,
+    [FRAMING_RAW] = &raw_ops,   [FRAMING_SLIP] = &slip_ops, [FRAMING_HDLC] = &hdlc_ops,
+    [FRAMING_COBS] = &cobs_ops, [FRAMING_XBEE] = &xbee_ops, [FRAMING_AQUILA] = &aquila_ops,
 };
 
 static const struct framing_address nobody;
@@ -52,7 +50,7 @@ struct framing *framing_new(const struct framing_options *options, const struct 
     f->room = options->max_packet;
     if (f->options.byte_gap_ms == 0)
         f->options.byte_gap_ms = DEFAULT_GAP_MS;
-    if (f->options.crc == FRAMING_CRC_NONE)
+    if (f->options.crc == FRAMING_CRC_NONE || options->kind == FRAMING_AQUILA)
         f->options.crc = ops->own_crc;
     if (!make_buffers(f)) {
         framing_free(f);

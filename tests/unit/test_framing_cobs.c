@@ -103,7 +103,7 @@ int main(void)
 {
     TCase *tc = tcase_create("framing_cobs");
 
-    tcase_set_timeout(tc, 0);
+    tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, drops_what_is_wrong, 0, COUNT(odd));
     tcase_add_test(tc, full_blocks);
     tcase_add_loop_test(tc, holds_the_laws, 0, COUNT(laws));

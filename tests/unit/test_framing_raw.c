@@ -127,7 +127,7 @@ int main(void)
 {
     TCase *tc = tcase_create("framing_raw");
 
-    tcase_set_timeout(tc, 0);
+    tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, drops_what_is_wrong, 0, COUNT(odd));
     tcase_add_test(tc, gives_up_one_octet_at_a_silence);
     tcase_add_test(tc, keeps_to_max_packet);
