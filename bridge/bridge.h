@@ -51,7 +51,8 @@ enum bridge_request_type {
 
 enum bridge_close {
     BRIDGE_POLITELY,  /* after what is under way is acknowledged; the broker drops the will */
-    BRIDGE_WITH_WILL, /* the broker publishes the will now */
+    BRIDGE_WITH_WILL, /* the broker publishes the will now, or when it is back: if the will is
+                         retained, or the broker has forgotten that it had a session */
 };
 
 struct bridge_request {

@@ -46,6 +46,8 @@ void broker_free(struct broker *broker);
 void broker_flush(struct broker *broker);
 /* While paused only urgent links connect. The end of a pause also ends every back-off. */
 void broker_pause(struct broker *broker, bool paused);
+/* Gives up the closed links that only wait to have their will published. */
+void broker_give_up_wills(struct broker *broker);
 size_t broker_link_count(const struct broker *broker);
 struct bridge_counters *broker_counters(struct broker *broker);
 
@@ -86,7 +88,9 @@ enum broker_keep {
 };
 
 /* No event follows but MESSAGE, for what the broker sends until the goodbye; the link frees itself
- * when that has been said. */
+ * when that has been said. With a will, a link that is down connects once more to have it
+ * published.
+ */
 void broker_link_close(struct broker_link *link, enum bridge_close how, enum broker_keep keep);
 
 #endif

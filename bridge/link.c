@@ -121,7 +121,7 @@ void link_free(struct broker_link *link)
     if (link->has_attention)
         TAILQ_REMOVE(&broker->attention, link, attention);
     if (link->closing)
-        TAILQ_REMOVE(&broker->closing, link, queue);
+        TAILQ_REMOVE(&broker->closing, link, leaving);
     if (!broker->freed)
         link_let_successor_go(link);
     TAILQ_REMOVE(&broker->all, link, all);
@@ -138,7 +138,8 @@ void link_free(struct broker_link *link)
 void broker_link_connect(struct broker_link *link)
 {
     link->deadline = NEVER;
-    if (link->closing || (link->state != LINK_DOWN && link->state != LINK_HELD))
+    if ((link->closing && !link->will_due) ||
+        (link->state != LINK_DOWN && link->state != LINK_HELD))
         return;
     if (link->job) {
         link->connect_later = true;
@@ -257,7 +258,7 @@ static void remember_loss(struct broker_link *link)
 
 static void close_lost(struct broker_link *link)
 {
-    bool was_open = link->state == LINK_OPEN;
+    bool was_open = link->state == LINK_OPEN || link->state == LINK_DRAINING;
     struct bridge_event event = {.type = was_open ? BRIDGE_CLOSED : BRIDGE_OPENED,
                                  .result = failure_result(&link->failure)};
 
@@ -283,10 +284,9 @@ void link_attend(struct broker_link *link)
     bool failed = link->failed;
 
     link->failed = false;
-    if (link->state == LINK_DEAD || (failed && link->closing)) {
+    if (link->state == LINK_DEAD ||
+        (failed && link->closing && !link->renew && !link_waits_for_will(link))) {
         link_free(link);
-    } else if (link->state == LINK_DRAINING && link->pending.count == 0) {
-        link_say_goodbye(link);
     } else if (failed && link->renew) {
         link->renew = false;
         link_drop_mosq(link);
@@ -294,6 +294,12 @@ void link_attend(struct broker_link *link)
         broker_link_connect(link);
     } else if (failed) {
         close_lost(link);
+        if (link->closing)
+            broker_link_retry(link);
+    } else if (link->state == LINK_OPEN && link->will_due) {
+        link_publish_will(link);
+    } else if (link->state == LINK_DRAINING && link->pending.count == 0) {
+        link_say_goodbye(link);
     }
 }
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge/link_private.h"
 
-enum { GOODBYE_MS = 2000 }; /* for the DISCONNECT to leave */
+enum {
+    GOODBYE_MS = 2000, /* for the DISCONNECT to leave */
+    WILL_TRIES = 5,    /* failed attempts, not counting the time while the broker is known away */
+};
 
 /* --- links of one client id, one after the other ---------------------------------------------- */
 
@@ -9,11 +12,27 @@ static struct broker_link *find_closing(const struct broker_link *link)
 {
     struct broker_link *other;
 
-    TAILQ_FOREACH(other, &link->broker->closing, queue)
-    if (!other->successor && other->client_id && other->state != LINK_DEAD &&
+    TAILQ_FOREACH(other, &link->broker->closing, leaving)
+    if (other != link && !other->successor && other->client_id && other->state != LINK_DEAD &&
         strcmp(other->client_id, link->client_id) == 0)
         return other;
     return NULL;
+}
+
+/* A held link that is closed makes room for the next one that has to wait. */
+static void stand_back(struct broker_link *link)
+{
+    if (link->holder)
+        link->holder->successor = NULL;
+    link->holder = NULL;
+}
+
+static void give_up(struct broker_link *link)
+{
+    stand_back(link);
+    link->will_due = false;
+    link_set_state(link, LINK_DEAD);
+    link_need_attention(link);
 }
 
 bool link_waits_for_another(struct broker_link *link)
@@ -24,6 +43,8 @@ bool link_waits_for_another(struct broker_link *link)
         return false;
     holder->successor = link;
     link->holder = holder;
+    if (holder->will_due && holder->state < LINK_OPEN)
+        give_up(holder); /* the client is back */
     link_set_state(link, LINK_HELD);
     return true;
 }
@@ -40,14 +61,6 @@ void link_let_successor_go(struct broker_link *link)
         if (next->state == LINK_HELD)
             broker_link_connect(next);
     }
-}
-
-/* A held link that is closed makes room for the next one that has to wait. */
-static void stand_back(struct broker_link *link)
-{
-    if (link->holder)
-        link->holder->successor = NULL;
-    link->holder = NULL;
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -80,26 +93,95 @@ void link_say_goodbye(struct broker_link *link)
         link_fail(link, (struct failure){FAILURE_LIBRARY, rc, 0});
 }
 
+/* --- the will of a client that was lost while its connection was down ----------------------------
+ *
+ * When the connection broke, a broker that lived on published the will itself; one that died did
+ * not. A retained will does no harm twice, so it is published when the broker is back. Any other is
+ * if the broker had to remember the session and does not: then it has started anew. */
+
+static bool owes_will(const struct broker_link *link)
+{
+    return link->close_how == BRIDGE_WITH_WILL && link->will && link->was_open &&
+           link->state != LINK_LEAVING;
+}
+
+bool link_waits_for_will(struct broker_link *link)
+{
+    if (!owes_will(link))
+        return false;
+    if (link->will_due &&
+        (++link->will_tries >= WILL_TRIES || failure_result(&link->failure) == BRIDGE_REFUSED)) {
+        link->broker->counters.wills_lost++;
+        return false;
+    }
+    link->will_due = true;
+    return true;
+}
+
+static bool must_be_remembered(const struct broker_link *link)
+{
+    msec_t away = broker_now(link->broker) - link->lost_at;
+
+    if (!broker_mqtt5(link->broker))
+        return link->keep_session;
+    return link->expiry == UINT32_MAX || away < (msec_t)link->expiry * 1000;
+}
+
+static void drain(struct broker_link *link)
+{
+    struct broker *broker = link->broker;
+
+    if (link->pending.count == 0) {
+        link_say_goodbye(link);
+    } else {
+        link->deadline = broker_now(broker) + broker->config->ack_timeout_ms;
+        link_set_state(link, LINK_DRAINING);
+    }
+}
+
+void link_publish_will(struct broker_link *link)
+{
+    struct bridge_counters *counters = &link->broker->counters;
+
+    link->will_due = false;
+    if (link->will->retain || (!link->present && must_be_remembered(link))) {
+        counters->wills_late++;
+    } else {
+        link->close_how = BRIDGE_POLITELY;
+        counters->wills_lost += !link->present;
+    }
+    drain(link);
+}
+
+void broker_give_up_wills(struct broker *broker)
+{
+    struct broker_link *link;
+
+    TAILQ_FOREACH(link, &broker->closing, leaving)
+    if (link->will_due) {
+        broker->counters.wills_lost++;
+        give_up(link);
+    }
+}
+
 void broker_link_close(struct broker_link *link, enum bridge_close how, enum broker_keep keep)
 {
     struct broker *broker = link->broker;
 
     if (link->closing)
         return;
-    stand_back(link);
     link->close_how = (uint8_t)how;
     link->close_keep = (uint8_t)keep;
     if (link == broker->urgent_link)
         broker->urgent_link = NULL;
-    if (link->failed || !link->mosq || link->state < LINK_CONNECTING) {
-        link_set_state(link, LINK_DEAD);
-        link_need_attention(link);
-    } else if (link->state == LINK_OPEN && link->pending.count > 0) {
-        link->deadline = broker_now(broker) + broker->config->ack_timeout_ms;
-        link_set_state(link, LINK_DRAINING);
-    } else {
+    if ((link->failed || link->state < LINK_OPEN) && owes_will(link))
+        link->will_due = true;
+    else if (link->failed || !link->mosq || link->state < LINK_CONNECTING)
+        give_up(link);
+    else if (link->state == LINK_OPEN)
+        drain(link);
+    else
         link_say_goodbye(link);
-    }
     link->closing = true;
-    TAILQ_INSERT_TAIL(&broker->closing, link, queue);
+    TAILQ_INSERT_TAIL(&broker->closing, link, leaving);
 }

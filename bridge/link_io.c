@@ -38,6 +38,8 @@ static void settle(struct broker_link *link)
     if (!link->resumed)
         link_replay(link);
     link->resumed = link->forgotten = false;
+    if (link->will_due)
+        link_need_attention(link);
     link_emit(link, (struct bridge_event){.type = BRIDGE_OPENED, .session_present = link->present});
 }
 
@@ -48,7 +50,7 @@ static void on_connect(struct mosquitto *mosq, void *self, int code, int flags,
     int saved = errno;
 
     (void)properties;
-    if (link->closing || link->failed || link->state != LINK_CONNECTING)
+    if ((link->closing && !link->will_due) || link->failed || link->state != LINK_CONNECTING)
         return;
     link->connack_reason = (uint8_t)code;
     /* A second CONNECT finds what the first one made: new, all the same. */

@@ -75,7 +75,7 @@ struct broker_link {
     struct link_watch *watch;
     struct link_job *job;
     struct broker_link *holder, *successor; /* of the same client id; see LINK_HELD */
-    TAILQ_ENTRY(broker_link) all, queue, dirty, attention;
+    TAILQ_ENTRY(broker_link) all, queue, leaving, dirty, attention;
     struct session_ref ref;
     msec_t deadline;
     msec_t opened_at;
@@ -105,11 +105,13 @@ struct broker_link {
     bool present : 1;       /* session present */
     bool listens : 1;       /* it has subscriptions, so messages may come at any time */
     bool cut : 1;           /* close without DISCONNECT */
+    bool will_due : 1;      /* closed while down: connects once more for its will */
     bool connect_later : 1; /* when the worker is done */
     bool ack_owed : 1;      /* read since the last write; see quick_ack */
     bool logging : 1;       /* the TLS library's complaints are listened to */
     bool suspicious : 1;    /* the broker ended the connection with publishes under way */
     uint8_t close_how, close_keep;
+    uint8_t will_tries;
 };
 
 struct broker {
@@ -161,6 +163,9 @@ void link_free(struct broker_link *link);
 bool link_waits_for_another(struct broker_link *link);
 void link_let_successor_go(struct broker_link *link);
 void link_say_goodbye(struct broker_link *link);
+/* False: a closing link that failed has no reason to connect again. */
+bool link_waits_for_will(struct broker_link *link);
+void link_publish_will(struct broker_link *link);
 
 /* link_publish.c */
 void link_replay(struct broker_link *link);

@@ -22,7 +22,9 @@ enum bridge_severity { BRIDGE_ERROR, BRIDGE_WARNING, BRIDGE_INFO, BRIDGE_DEBUG }
     X(dropped_qos0, "QoS 0 messages dropped because the broker was away or slow")                  \
     X(messages, "messages received from the broker")                                               \
     X(redeliveries, "messages received again after a reconnect, dropped")                          \
-    X(messages_too_late, "messages received on a connection already given up, dropped")
+    X(messages_too_late, "messages received on a connection already given up, dropped")            \
+    X(wills_late, "wills of clients lost while the broker was away, published afterwards")         \
+    X(wills_lost, "such wills given up, which the broker may not have published")
 
 struct bridge_counters {
 #define X(name, help) uint64_t name;

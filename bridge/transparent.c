@@ -322,6 +322,7 @@ void bridge_stop(struct bridge *bridge, uint32_t within_ms, void (*done)(void *s
     bridge->done = done;
     bridge->done_self = self;
     scout_stop(&bridge->scout);
+    broker_give_up_wills(bridge->broker);
     for (size_t slot = 1; slot < bridge->slots; slot++)
         if (bridge->sessions[slot].link)
             detach(&bridge->sessions[slot], BRIDGE_POLITELY, BROKER_LEAVE_SESSION);

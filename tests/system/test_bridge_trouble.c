@@ -10,9 +10,10 @@ enum { CONNECT = 1, PUBLISH = 3, SUBSCRIBE = 8, DISCONNECT = 14 };
 
 static struct world *w;
 static struct fake_broker fake;
-static char told[256]; /* what the sessions' clients sent: C, P, S, D */
+static char told[256]; /* what the sessions' clients sent: C, P, D, and W is D with the will */
 static struct fake_client *last;
 static uint16_t last_mid;
+static bool forgets; /* no session is ever present */
 static bool silent;  /* publishes and asks stay unanswered */
 static int hang_ups; /* publishes that still end their connection */
 
@@ -28,7 +29,6 @@ static void ack(struct fake_client *client, uint16_t mid)
 
 static void on_publish(struct fake_client *client, struct sn_bytes body)
 {
-    last = client;
     last_mid = fake_publish_mid(body);
     if (hang_ups > 0) {
         hang_ups--;
@@ -48,27 +48,35 @@ static void on_packet(void *self, struct fake_client *client, uint8_t first, str
     if (first >> 4 != SUBSCRIBE) {
         told[len] = letters[first >> 4];
         told[len + 1] = '\0';
+        if (first >> 4 == DISCONNECT && body.len > 0 && body.data[0] == 4)
+            told[len] = 'W';
     }
+    last = client;
     if (first >> 4 == CONNECT)
-        connack(client, len > 0);
+        connack(client, len > 0 && !forgets);
     else if (first >> 4 == PUBLISH)
         on_publish(client, body);
     else if (first >> 4 == SUBSCRIBE && !silent)
         fake_send(client, (uint8_t[]){0x90, 4, body.data[0], body.data[1], 0, 1}, 6);
 }
 
-static void begin(void)
+static void begin_empty(void)
 {
     w = calloc(1, sizeof *w);
     ck_assert_ptr_nonnull(w);
     world_init(w, "");
     told[0] = '\0';
-    silent = false;
+    silent = forgets = false;
     hang_ups = 0;
     fake = (struct fake_broker){.packet = on_packet};
     fake_broker_start(&fake, &w->loop);
     w->config.broker.address.port = fake.port;
     world_bridge_start(w);
+}
+
+static void begin(void)
+{
+    begin_empty();
     opened_as(w, 1, "dev", false);
 }
 
@@ -207,6 +215,108 @@ START_TEST(losses_that_befall_all_do_not_count)
 }
 END_TEST
 
+static void begin_with_will(bool retain)
+{
+    const struct bridge_request r = {.type = BRIDGE_OPEN,
+                                     .session = ref(1),
+                                     .client_id = sn_text("dev"),
+                                     .clean_start = true,
+                                     .will = {sn_text("w"), sn_text("lost"), 1, retain}};
+
+    begin_empty();
+    ck_assert(bridge_request(w->bridge, &r));
+    ck_assert_int_eq(expect(w, BRIDGE_OPENED, 1, 0)->result, BRIDGE_OK);
+}
+
+static void broker_goes(void)
+{
+    fake_own_away(&fake);
+    fake_hang_up_on_all(&fake);
+    await(w, !bridge_broker_up(w->bridge));
+}
+
+static void broker_returns(void)
+{
+    fake.own_away = false;
+    await(w, bridge_broker_up(w->bridge));
+}
+
+static const struct {
+    bool retain, forgets;
+    const char *told;
+    uint64_t late;
+} wills[] = {
+    {false, true, "CCW", 1},  /* the broker died, and its knowledge of the will with it */
+    {false, false, "CCD", 0}, /* it lived on and published the will when the connection broke */
+    {true, true, "CCW", 1},
+    {true, false, "CCW", 1}, /* it may have been restored from an old state */
+};
+
+START_TEST(client_lost_while_the_broker_was_away)
+{
+    begin_with_will(wills[_i].retain);
+    broker_goes();
+    close_it(w, 1, BRIDGE_WITH_WILL, false);
+    forgets = wills[_i].forgets;
+    broker_returns();
+    await(w, strlen(told) == 3);
+    ck_assert_str_eq(told, wills[_i].told);
+    ck_assert_uint_eq(bridge_counters(w->bridge)->wills_late, wills[_i].late);
+    ck_assert_uint_eq(bridge_counters(w->bridge)->wills_lost, 0);
+    end();
+}
+END_TEST
+
+/* What it had said and the broker not acknowledged goes first. */
+START_TEST(client_lost_with_a_publish_under_way)
+{
+    begin_with_will(false);
+    silent = true;
+    ck_assert(publish(w, 1, 1, "t", "x", 1));
+    await(w, strcmp(told, "CP") == 0);
+    broker_goes();
+    close_it(w, 1, BRIDGE_WITH_WILL, false);
+    silent = false;
+    forgets = true;
+    broker_returns();
+    await(w, strlen(told) == 5);
+    ck_assert_str_eq(told, "CPCPW");
+    end();
+}
+END_TEST
+
+START_TEST(client_that_came_back_is_not_announced_as_lost)
+{
+    begin_with_will(true);
+    fake_hang_up(last);
+    expect(w, BRIDGE_CLOSED, 1, 0);
+    close_it(w, 1, BRIDGE_WITH_WILL, false);
+    opened_as(w, 1, "dev", true);
+    ck_assert_str_eq(told, "CC");
+    ck_assert_uint_eq(bridge_counters(w->bridge)->wills_lost, 0);
+    end();
+}
+END_TEST
+
+static void on_stopped(void *self)
+{
+    ((struct world *)self)->stopped = true;
+}
+
+START_TEST(waiting_wills_do_not_hold_up_the_end)
+{
+    begin_with_will(true);
+    broker_goes();
+    close_it(w, 1, BRIDGE_WITH_WILL, false);
+    uint64_t start = uv_hrtime();
+    bridge_stop(w->bridge, 10000, on_stopped, w);
+    await(w, w->stopped);
+    ck_assert_uint_lt(since(w, start), 5000);
+    ck_assert_uint_eq(bridge_counters(w->bridge)->wills_lost, 1);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bridge trouble");
@@ -221,6 +331,10 @@ int main(void)
     tcase_add_test(tc, a_thousand_subscriptions_at_once);
     tcase_add_loop_test(tc, what_the_broker_cannot_bear_is_refused, 0, 2);
     tcase_add_test(tc, losses_that_befall_all_do_not_count);
+    tcase_add_loop_test(tc, client_lost_while_the_broker_was_away, 0, 4);
+    tcase_add_test(tc, client_lost_with_a_publish_under_way);
+    tcase_add_test(tc, client_that_came_back_is_not_announced_as_lost);
+    tcase_add_test(tc, waiting_wills_do_not_hold_up_the_end);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
