@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mqtt-sn-dump: MQTT-SN packets as lines of text, from hex, from a capture or live. */
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -9,15 +8,17 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "sn/forwarder.h"
-#include "sn/print.h"
+#include "sn/packet.h"
 #include "tools/dump/capture.h"
 #include "tools/dump/layers.h"
 #include "tools/dump/listen.h"
+#include "tools/dump/show.h"
+#include "tools/dump/stream.h"
 
 static const char help[] =
     "Usage: mqtt-sn-dump [-p PORT] [FILE...]\n"
     "       mqtt-sn-dump -l PORT\n"
+    "       mqtt-sn-dump --framing NAME [--crc NAME] [--api N] [FILE...]\n"
     "Prints MQTT-SN 1.2 packets, one line each. FILE (or standard input, also \"-\") holds lines "
     "of\n"
     "hex octets, one datagram per line, or is a pcap capture.\n"
@@ -25,89 +26,21 @@ static const char help[] =
     "  -l, --listen PORT  show the datagrams that arrive on this UDP port, IPv4 and IPv6\n"
     "  -p, --port PORT    of a capture, show all datagrams from and to this UDP port, broken ones\n"
     "                     too; without it, those of any port that are MQTT-SN\n"
+    "  -f, --framing NAME the files are what came over a serial line, as octets or as hex text:\n"
+    "                     raw, slip, hdlc, cobs, xbee or aquila. Of xbee and aquila only what a\n"
+    "                     dongle says is shown. A last line on standard error tells what was lost\n"
+    "  -c, --crc NAME     none, xmodem or x25 behind each message; hdlc has x25 anyhow\n"
+    "  -a, --api N        how an XBee module escapes: 1, 2 or auto, which knows 2 by the answer "
+    "to\n"
+    "                     AT AP\n"
     "  -h, --help         show this text\n"
     "  -V, --version      show the version\n";
 
 static struct {
     long port, listen; /* -1: not given */
-} options = {-1, -1};
-
-static void print_octets(struct sn_bytes octets)
-{
-    const size_t shown = 32;
-
-    for (size_t i = 0; i < octets.len && i < shown; i++)
-        printf(" %02X", octets.data[i]);
-    if (octets.len > shown)
-        printf(" ... (%zu octets)", octets.len);
-}
-
-static enum sn_error open_envelope(struct sn_bytes *datagram, struct sn_peer *peer)
-{
-    return sn_is_forwarded(*datagram) ? sn_unwrap(*datagram, peer, datagram) : SN_OK;
-}
-
-static void print_node_id(struct sn_bytes node_id)
-{
-    if (node_id.len == 0)
-        return;
-    printf("[node ");
-    for (size_t i = 0; i < node_id.len; i++)
-        printf("%02X", node_id.data[i]);
-    printf("] ");
-}
-
-/* The rest of a line, behind what tells time and sender. */
-static void print_datagram(struct sn_bytes datagram)
-{
-    struct sn_bytes message = datagram;
-    struct sn_peer peer = {0};
-    struct sn_packet packet;
-    size_t trailing = 0;
-    char line[SN_PRINT_MAX];
-    enum sn_error error = open_envelope(&message, &peer);
-
-    print_node_id(sn_peer_node_id(&peer));
-    if (error == SN_OK)
-        error = sn_decode(&packet, message, &trailing);
-    if (error == SN_OK) {
-        printf("%s", sn_print(line, sizeof line, &packet, true));
-        if (trailing > 0)
-            printf(" trailing=%zu", trailing);
-    } else {
-        printf("? %s:", sn_error_text(error));
-        print_octets(message);
-    }
-    putchar('\n');
-}
-
-static bool is_mqtt_sn(struct sn_bytes datagram)
-{
-    struct sn_peer peer = {0};
-    struct sn_packet packet;
-
-    return open_envelope(&datagram, &peer) == SN_OK && sn_decode(&packet, datagram, NULL) == SN_OK;
-}
-
-/* False when the line is not made of whole octets. */
-static bool parse_hex(const char *line, uint8_t *into, size_t cap, size_t *len)
-{
-    *len = 0;
-    while (*line && *line != '#') {
-        if (isspace((unsigned char)*line) || strchr(",:-", *line)) {
-            line++;
-            continue;
-        }
-        if (line[0] == '0' && (line[1] == 'x' || line[1] == 'X'))
-            line += 2;
-        if (!isxdigit((unsigned char)line[0]) || !isxdigit((unsigned char)line[1]) || *len == cap)
-            return false;
-        const char octet[] = {line[0], line[1], '\0'};
-        into[(*len)++] = (uint8_t)strtoul(octet, NULL, 16);
-        line += 2;
-    }
-    return true;
-}
+    bool serial;       /* the files hold a stream in this framing: */
+    struct framing_options framing;
+} options = {.port = -1, .listen = -1};
 
 /* What is wrong is told and gone over; but in a file that is no text every line would be wrong. */
 static int dump_hex(FILE *file, const char *name)
@@ -129,11 +62,11 @@ static int dump_hex(FILE *file, const char *name)
             status = EX_DATAERR;
             break;
         }
-        if (!parse_hex(line, octets, sizeof octets, &len)) {
+        if (!octets_of_hex(line, octets, sizeof octets, &len)) {
             fprintf(stderr, "mqtt-sn-dump: %s:%u: not octets in hex\n", name, number);
             status = EX_DATAERR;
         } else if (len > 0) {
-            print_datagram(sn_bytes(octets, len));
+            show_datagram(sn_bytes(octets, len));
         }
     }
     free(line);
@@ -165,14 +98,14 @@ static void print_captured(const struct frame *frame, const struct udp_datagram 
     printf(" > ");
     print_address(udp->to, udp->address_len, udp->to_port);
     putchar(' ');
-    print_datagram(udp->payload);
+    show_datagram(udp->payload);
 }
 
 static bool wanted(const struct udp_datagram *udp)
 {
     if (options.port >= 0)
         return udp->from_port == options.port || udp->to_port == options.port;
-    return is_mqtt_sn(udp->payload);
+    return show_is_mqtt_sn(udp->payload);
 }
 
 static int dump_capture(FILE *file, const char *name)
@@ -197,6 +130,14 @@ static int dump_capture(FILE *file, const char *name)
     return EX_DATAERR;
 }
 
+static int dump_any(FILE *file, const char *name)
+{
+    int first = getc(file);
+
+    ungetc(first, file);
+    return capture_begins_with(first) ? dump_capture(file, name) : dump_hex(file, name);
+}
+
 static int dump_file(const char *name)
 {
     bool is_stdin = strcmp(name, "-") == 0;
@@ -206,9 +147,7 @@ static int dump_file(const char *name)
         fprintf(stderr, "mqtt-sn-dump: %s: %s\n", name, strerror(errno));
         return EX_NOINPUT;
     }
-    int first = getc(file);
-    ungetc(first, file);
-    int status = capture_begins_with(first) ? dump_capture(file, name) : dump_hex(file, name);
+    int status = options.serial ? dump_stream(file, name, &options.framing) : dump_any(file, name);
     if (ferror(file)) {
         fprintf(stderr, "mqtt-sn-dump: %s: cannot read: %s\n", name, strerror(errno));
         status = EX_IOERR;
@@ -233,7 +172,7 @@ static void print_arrival(const struct sockaddr *from, struct sn_bytes datagram)
     else
         print_address(&v6->sin6_addr, 16, ntohs(v6->sin6_port));
     putchar(' ');
-    print_datagram(datagram);
+    show_datagram(datagram);
     fflush(stdout);
 }
 
@@ -259,20 +198,53 @@ static long port_or_exit(const char *text)
     exit(EX_USAGE);
 }
 
+static unsigned word_or_exit(const char *text, const char *what, const char *const words[])
+{
+    for (unsigned i = 0; words[i]; i++)
+        if (strcmp(text, words[i]) == 0)
+            return i;
+    fprintf(stderr, "mqtt-sn-dump: %s is no %s; there are", text, what);
+    for (unsigned i = 0; words[i]; i++)
+        fprintf(stderr, " %s", words[i]);
+    fputc('\n', stderr);
+    exit(EX_USAGE);
+}
+
+/* In the order of the enums of framing.h. */
+static const char *const framings[] = {"raw", "slip", "hdlc", "cobs", "xbee", "aquila", NULL};
+static const char *const crcs[] = {"none", "xmodem", "x25", NULL};
+static const char *const apis[] = {"auto", "1", "2", NULL};
+
+static void parse_framing(int option, const char *text)
+{
+    struct framing_options *f = &options.framing;
+
+    switch (option) {
+    case 'f':
+        options.serial = true;
+        f->kind = (enum framing_kind)word_or_exit(text, "framing", framings);
+        break;
+    case 'c': f->crc = (enum framing_crc)word_or_exit(text, "CRC", crcs); break;
+    default: f->api = (enum framing_api)word_or_exit(text, "API mode", apis); break;
+    }
+}
+
 static void parse_options(int argc, char **argv)
 {
     static const struct option long_options[] = {
-        {"listen", required_argument, NULL, 'l'},
-        {"port", required_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
+        {"listen", required_argument, NULL, 'l'},  {"port", required_argument, NULL, 'p'},
+        {"framing", required_argument, NULL, 'f'}, {"crc", required_argument, NULL, 'c'},
+        {"api", required_argument, NULL, 'a'},     {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
     };
 
-    for (int c; (c = getopt_long(argc, argv, "l:p:hV", long_options, NULL)) >= 0;) {
+    for (int c; (c = getopt_long(argc, argv, "l:p:f:c:a:hV", long_options, NULL)) >= 0;) {
         switch (c) {
         case 'l': options.listen = port_or_exit(optarg); break;
         case 'p': options.port = port_or_exit(optarg); break;
+        case 'f':
+        case 'c':
+        case 'a': parse_framing(c, optarg); break;
         case 'h': fputs(help, stdout); exit(EX_OK);
         case 'V': puts("mqtt-sn-dump " VERSION); exit(EX_OK);
         default: fputs(help, stderr); exit(EX_USAGE);
@@ -285,8 +257,12 @@ int main(int argc, char **argv)
     int status = EX_OK;
 
     parse_options(argc, argv);
-    if (options.listen >= 0 && (optind < argc || options.port >= 0)) {
-        fputs("mqtt-sn-dump: --listen takes neither files nor --port\n", stderr);
+    if (options.listen >= 0 && (optind < argc || options.port >= 0 || options.serial)) {
+        fputs("mqtt-sn-dump: --listen takes neither files nor --port nor --framing\n", stderr);
+        return EX_USAGE;
+    }
+    if (options.serial && options.port >= 0) {
+        fputs("mqtt-sn-dump: a serial line has no UDP --port\n", stderr);
         return EX_USAGE;
     }
     if (options.listen >= 0)
