@@ -62,7 +62,8 @@ static struct config *load(const char *path, const char *lines)
     char file[] = "/tmp/serial_bench.XXXXXX", text[1024];
     struct config_errors errors = {0};
     int fd = mkstemp(file);
-    int len = snprintf(text, sizeof text, "[serial]\nport=%s\n%s\n%s", path,
+    int len = snprintf(text, sizeof text, "[serial]\n%s%s\n%s\n%s",
+                       strstr(lines, "port=") ? "" : "port=", strstr(lines, "port=") ? "" : path,
                        strstr(lines, "framing") ? "" : "framing=slip", lines);
 
     ck_assert_int_ge(fd, 0);
@@ -76,6 +77,11 @@ static struct config *load(const char *path, const char *lines)
 
 void serial_bench_open(struct serial_bench *b, const char *lines)
 {
+    serial_bench_open_on(b, &serial_host_linux, lines);
+}
+
+void serial_bench_open_on(struct serial_bench *b, const struct serial_host *host, const char *lines)
+{
     char error[200];
 
     *b = (struct serial_bench){.dongle = -1};
@@ -86,7 +92,7 @@ void serial_bench_open(struct serial_bench *b, const char *lines)
     uv_loop_init(&b->loop);
     uv_timer_init(&b->loop, &b->limit);
     b->limit.data = b;
-    b->link = serial_open(&b->loop, 3, b->config->serial, &serial_host_linux,
+    b->link = serial_open(&b->loop, 3, b->config->serial, host,
                           (struct link_receiver){.self = b, .datagram = on_datagram},
                           (struct link_events){b, on_notice, on_up, on_room}, error, sizeof error);
     ck_assert_msg(b->link, "%s", error);

@@ -31,8 +31,11 @@ struct serial_bench {
 /* One pty pair: the dongle's end; the other's name goes to `name`. */
 int pty_open(char *name, size_t size);
 
-/* `lines` are those of a [serial] section; framing is slip unless they name one. */
+/* `lines` are those of a [serial] section; port is the bench's link and framing is slip unless they
+ * name another. */
 void serial_bench_open(struct serial_bench *b, const char *lines);
+void serial_bench_open_on(struct serial_bench *b, const struct serial_host *host,
+                          const char *lines);
 void serial_bench_close(struct serial_bench *b);
 
 void serial_bench_plug(struct serial_bench *b);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/run.h"
@@ -215,6 +216,78 @@ START_TEST(comes_back_under_another_name)
 }
 END_TEST
 
+/* A host whose only USB port is that of the bench, under whatever name it has now. */
+static const struct serial_bench *usb_bench;
+
+static size_t find_usb(struct serial_found *out, size_t max)
+{
+    static const struct serial_found other = {.path = "/dev/null", .usb = true, .vid = 1, .pid = 2};
+
+    ck_assert_uint_ge(max, 2);
+    out[0] = other;
+    out[1] = (struct serial_found){.usb = true, .vid = 0x0403, .pid = 0x6015, .serial = "DN01"};
+    ssize_t len = readlink(usb_bench->path, out[1].path, sizeof out[1].path - 1);
+    return len > 0 ? 2 : 1;
+}
+
+START_TEST(usb_ids_find_the_port_again)
+{
+    struct serial_bench b;
+    struct serial_host host = {.find_all = find_usb, .devices = b.folder};
+
+    usb_bench = &b;
+    serial_bench_open_on(&b, &host, "port=usb:0403:6015:DN01\n");
+    ck_assert(serial_bench_wait(&b, &b.notices, 1, 5000));
+    ck_assert_msg(strstr(b.notice, "usb:0403:6015:DN01: not there"), "%s", b.notice);
+    serial_bench_turn(&b, 2000);
+    for (int i = 0; i < 3; i++) {
+        uint64_t plugged = uv_hrtime();
+        serial_bench_plug(&b);
+        ck_assert(serial_bench_wait_up(&b, true));
+        ck_assert_uint_lt((uv_hrtime() - plugged) / 1000000, 1000);
+        works(&b);
+        serial_bench_unplug(&b);
+        ck_assert(serial_bench_wait_up(&b, false));
+        serial_bench_turn(&b, 600);
+    }
+    serial_bench_close(&b);
+}
+END_TEST
+
+/* As udev does with the first dongle: the folders come with it. */
+START_TEST(the_folder_may_come_later)
+{
+    struct serial_bench b;
+    char by_id[160], parent[100], name[64];
+
+    serial_bench_open(&b, "");
+    snprintf(parent, sizeof parent, "%s/serial", b.folder);
+    snprintf(by_id, sizeof by_id, "%s/by-id", parent);
+    char port[200], lines[240];
+    snprintf(port, sizeof port, "%s/usb-x", by_id);
+    snprintf(lines, sizeof lines, "port=%s\n", port);
+
+    struct serial_bench late;
+    serial_bench_open(&late, lines);
+    serial_bench_turn(&late, 2000);
+    int dongle = pty_open(name, sizeof name);
+    ck_assert_int_eq(mkdir(parent, 0755), 0);
+    serial_bench_turn(&late, 100);
+    ck_assert_int_eq(mkdir(by_id, 0755), 0);
+    serial_bench_turn(&late, 100);
+    uint64_t plugged = uv_hrtime();
+    ck_assert_int_eq(symlink(name, port), 0);
+    ck_assert(serial_bench_wait_up(&late, true));
+    ck_assert_uint_lt((uv_hrtime() - plugged) / 1000000, 1000);
+    serial_bench_close(&late);
+    close(dongle);
+    unlink(port);
+    rmdir(by_id);
+    rmdir(parent);
+    serial_bench_close(&b);
+}
+END_TEST
+
 START_TEST(the_queue_is_bounded)
 {
     struct serial_bench b;
@@ -395,6 +468,8 @@ int main(void)
     tcase_add_test(tcase, half_a_frame_does_not_survive);
     tcase_add_test(tcase, two_hundred_replugs);
     tcase_add_test(tcase, comes_back_under_another_name);
+    tcase_add_test(tcase, usb_ids_find_the_port_again);
+    tcase_add_test(tcase, the_folder_may_come_later);
     tcase_add_test(tcase, the_queue_is_bounded);
     tcase_add_test(tcase, a_blocked_port_goes_on_later);
     tcase_add_loop_test(tcase, keeps_the_pace, 0, (int)(sizeof paces / sizeof *paces));
