@@ -217,6 +217,8 @@ static void tell_opened(struct serial *s, const char *path)
 static void settle(struct serial *s)
 {
     s->settled_at = NEVER_DUE;
+    if (uv_now(s->loop) > s->opened_at)
+        serial_io_start(s); /* what was asked of a dongle that was starting went unheard */
     set_up(s, true);
     serial_io_write(s);
 }
