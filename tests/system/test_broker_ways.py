@@ -6,9 +6,11 @@ import subprocess
 import pytest
 
 from certificates import Authority
-from device import CONGESTION, NOT_SUPPORTED, SHORT
+from device import CONGESTION, NOT_SUPPORTED, SHORT, publish_packet
 from gateway import both_versions
 from ports import free_port
+from tls_front import TlsFront
+from waiting import until
 
 
 def device_story(gateway, observer, device):
@@ -129,6 +131,52 @@ def test_mqtts_with_a_pre_shared_key(
     gateway = new_gateway(secured.url, {"broker": options}).start().until_listening()
     gateway.until_online(secured.observer)
     device_story(gateway, secured.observer, new_device_at(gateway))
+
+
+@pytest.fixture
+def start_front(authority):
+    fronts = []
+
+    def start(broker, alpn=()):
+        fronts.append(TlsFront(broker.port, *authority.issue("front", "IP:127.0.0.1"), alpn=alpn))
+        fronts[-1].start()
+        return fronts[-1]
+
+    yield start
+    for front in fronts:
+        front.close()
+
+
+def test_mqtts_with_alpn(authority, broker, observer, start_front, new_gateway, new_device_at):
+    """Issue 4: as brokers ask that share port 443 with something else."""
+    front = start_front(broker, alpn=["http/1.1", "x-amzn-mqtt-ca"])
+    options = {"ca_file": authority.file, "alpn": "x-amzn-mqtt-ca"}
+    gateway = new_gateway(front.url, {"broker": options}).start().until_listening()
+    gateway.until_online(observer)
+    device_story(gateway, observer, new_device_at(gateway))
+    assert [relay.alpn for relay in front.relays] == ["x-amzn-mqtt-ca"] * 2
+
+
+def test_a_ca_file_that_is_gone_for_a_while(
+    authority, broker, observer, start_front, new_gateway, new_device_at
+):
+    """A connection with QoS 2 under way is resumed after attempts that fail on a worker, and what
+    the TLS library says there goes nowhere it must not."""
+    front = start_front(broker)
+    gateway = new_gateway(front.url, {"broker": {"ca_file": authority.file}}).start()
+    gateway.until_listening().until_online(observer)
+    device = new_device_at(gateway).connect()
+    tid = device.register("state/x")
+    front.relays[1].mute = True
+    device.send(publish_packet(tid, b"once", qos=2, mid=device.mid()))
+    broker.until_logged("Received PUBLISH from sensor-1 ")
+    away = authority.file.rename(authority.file.with_suffix(".away"))
+    front.relays[1].cut()
+    failures = "bridge.connect_failures"
+    until(lambda: gateway.counters()[failures] >= 3, "three attempts without the file")
+    away.rename(authority.file)
+    device.expect("PUBREC", mid=device.last_mid)
+    observer.hears("state/x", b"once")
 
 
 @both_versions
