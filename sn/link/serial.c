@@ -123,18 +123,9 @@ static void try_later(struct serial *s)
     s->pause = s->pause * 2 < PAUSE_MAX_MS ? s->pause * 2 : PAUSE_MAX_MS;
 }
 
-static void note_overruns(struct serial *s)
-{
-    uint64_t now = serial_port_overruns(s->fd);
-
-    if (now > s->overruns_seen)
-        s->overruns += now - s->overruns_seen;
-    s->overruns_seen = now;
-}
-
 static void let_go(struct serial *s)
 {
-    note_overruns(s);
+    serial_note_overruns(s);
     poll_end(&s->poll);
     close(s->fd);
     s->fd = -1;
@@ -396,58 +387,13 @@ static void close_link(struct link *link)
     uv_close((uv_handle_t *)&s->timer, on_closed);
 }
 
-static size_t put_octets(char *out, size_t size, size_t used, char before, struct sn_bytes octets)
-{
-    for (size_t i = 0; i < octets.len && used + 1 < size; i++) {
-        if (i == 0)
-            snprintf(out + used, size - used, "%c%02x", before, octets.data[i]);
-        else
-            snprintf(out + used, size - used, "%02x", octets.data[i]);
-        used += strlen(out + used);
-    }
-    return used;
-}
-
-/* "dongle", "dongle:0013a20040522baa", "dongle/0102": the section, the radio, the node behind a
- * forwarder. */
-static char *peer_text(const struct link *link, const struct sn_peer *peer, char *out, size_t size)
-{
-    const char *name = ((const struct serial *)link)->config->name;
-    size_t used;
-
-    snprintf(out, size, "%.40s", *name ? name : "serial");
-    used = put_octets(out, size, strlen(out), ':', sn_bytes(peer->key, peer->address_len));
-    put_octets(out, size, used, '/', sn_peer_node_id(peer));
-    return out;
-}
-
-static void count(struct link *link, void *self,
-                  void (*each)(void *self, const char *counter, uint64_t value))
-{
-    struct serial *s = of(link);
-    const struct framing_counters *framing = framing_counters(s->framing);
-
-#define X(name, help) each(self, #name, s->counters.name);
-    SERIAL_COUNTERS(X)
-#undef X
-#define X(name, help) each(self, #name, framing->name);
-    FRAMING_COUNTERS(X)
-#undef X
-    if (s->fd >= 0)
-        note_overruns(s);
-    each(self, "line_overruns", s->overruns);
-    each(self, "queued", s->queue.held);
-    each(self, "up", s->up ? 1 : 0);
-    each(self, "since_valid_ms", s->up ? uv_now(s->loop) - s->valid_at : 0);
-}
-
 static const struct link_ops serial_ops = {
     .send = send_to,
     .broadcast = broadcast,
     .flush = flush,
     .close = close_link,
-    .peer_text = peer_text,
-    .count = count,
+    .peer_text = serial_peer_text,
+    .count = serial_count,
 };
 
 static size_t find_all_linux(struct serial_found *out, size_t max)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* serial_private - what serial.c (the port comes and goes) and serial_io.c (octets flow) share */
+/* serial_private - what serial.c (the port comes and goes), serial_io.c (octets flow)
+ * and serial_view.c (what is seen of it) share */
 #ifndef SN_LINK_SERIAL_PRIVATE_H
 #define SN_LINK_SERIAL_PRIVATE_H
 
@@ -55,6 +56,12 @@ struct serial {
 void serial_lost(struct serial *s, const char *why);
 void serial_arm(struct serial *s);
 void serial_watch_writable(struct serial *s, bool on);
+
+/* serial_view.c */
+char *serial_peer_text(const struct link *link, const struct sn_peer *peer, char *out, size_t size);
+void serial_count(struct link *link, void *self,
+                  void (*each)(void *self, const char *counter, uint64_t value));
+void serial_note_overruns(struct serial *s); /* the port is open */
 
 /* serial_io.c */
 bool serial_io_init(struct serial *s);
