@@ -38,11 +38,12 @@ void connect_refuse(struct core *core, struct attempt *a, uint8_t return_code)
     attempt_free(core, a);
 }
 
-/* The session after a connect that had its connection opened and came to nothing. */
+/* The session after a connect on its behalf that came to nothing. May end it. */
 static void give_back(struct core *core, struct session *s, bool new_session, msec_t now)
 {
     if (session_live(s)) {
-        upstream_restore(core, s, now);
+        if (s->upstream == UPSTREAM_OPENING)
+            upstream_restore(core, s, now);
         return;
     }
     upstream_close(core, s, BRIDGE_POLITELY);
@@ -57,10 +58,8 @@ void connect_abandon(struct core *core, struct attempt *a, msec_t now)
 
     count(core, COUNT_connects_abandoned);
     attempt_free(core, a);
-    if (s && s->upstream == UPSTREAM_OPENING)
+    if (s)
         give_back(core, s, new_session, now);
-    else if (s && new_session)
-        session_forget(core, s);
 }
 
 /* The broker connection must be opened anew when the client asks for a fresh session, when the
@@ -192,7 +191,6 @@ void connect_proceed(struct core *core, struct attempt *a, msec_t now)
         connect_refuse(core, a, SN_CONGESTION);
         return;
     }
-    bool taken = s->upstream == UPSTREAM_OPENING; /* by an earlier attempt */
     a->phase = OPENING;
     a->session = s;
     s->attempt = a;
@@ -201,10 +199,7 @@ void connect_proceed(struct core *core, struct attempt *a, msec_t now)
         return; /* the answer, and the end of the attempt, may have come already */
     bool new_session = a->new_session;
     connect_refuse(core, a, SN_CONGESTION);
-    if (taken)
-        give_back(core, s, new_session, now);
-    else if (new_session)
-        session_forget(core, s);
+    give_back(core, s, new_session, now); /* an earlier attempt may have taken its connection */
 }
 
 /* The broker turned the connection down, and any earlier one of the session is closed for it. A

@@ -102,9 +102,13 @@ void on_stranger_disconnect(const struct turn *t)
 /* The client gave up its connect (A49). Its session, if it has one, is what it was. */
 void on_attempt_disconnect(const struct turn *t)
 {
+    struct turn still = *t;
+
     connect_abandon(t->core, t->a, t->now);
-    if (t->s)
-        on_disconnect(t);
+    still.a = NULL;
+    still.s = session_at(&t->core->sessions, t->from); /* it may have ended with the connect */
+    if (still.s)
+        on_disconnect(&still);
     else
         reply_type(t, SN_DISCONNECT);
 }
