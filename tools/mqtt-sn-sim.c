@@ -14,7 +14,7 @@ static int conclude(const struct sim_options *options, const struct outcome *out
         report_text(options, outcome);
     if (outcome->unreachable) {
         fprintf(stderr, "mqtt-sn-sim: no answer from %s; is the gateway running there?\n",
-                options->net.gateway);
+                options->net.serial.link ? options->net.serial.link : options->net.gateway);
         return UNREACHABLE;
     }
     return report_ok(options, outcome) ? ALL_ARRIVED : SOMETHING_MISSING;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
 #include <stdio.h>
 
 #include "tests/support/run.h"
@@ -24,6 +25,7 @@ static int parse(const char *const *words)
         argv[argc] = texts[argc];
         argc++;
     }
+    optind = 0; /* getopt begins anew */
     return options_parse(&options, argc, argv);
 }
 
@@ -76,6 +78,31 @@ START_TEST(knows_the_kinds_of_topics)
 }
 END_TEST
 
+START_TEST(puts_nodes_behind_a_dongle)
+{
+    ck_assert_int_eq(
+        parse((const char *const[WORDS]){"--serial", "/tmp/p", "--framing", "slip", "--crc", "x25",
+                                         "--clients", "3", "--noise", "1/1000", "--replug=0.5"}),
+        -1);
+    ck_assert_str_eq(options.net.serial.link, "/tmp/p");
+    ck_assert_int_eq(options.net.serial.framing, FRAMING_SLIP);
+    ck_assert_int_eq(options.net.serial.crc, FRAMING_CRC_X25);
+    ck_assert(options.net.serial.noise > 0.00099 && options.net.serial.noise < 0.00101);
+    ck_assert_uint_eq(options.net.serial.replug, 500000);
+    ck_assert_uint_eq(options.net.node_id_size, 2); /* one port, several nodes */
+
+    ck_assert_int_eq(parse((const char *const[WORDS]){"--serial", "/tmp/p"}), -1);
+    ck_assert_int_eq(options.net.serial.framing, FRAMING_HDLC);
+    ck_assert_uint_eq(options.net.node_id_size, 0);
+
+    ck_assert_int_eq(parse((const char *const[WORDS]){"--serial", "/tmp/p", "--framing", "xbee",
+                                                      "--api", "2", "--clients", "3"}),
+                     -1);
+    ck_assert_int_eq(options.net.serial.api, FRAMING_API_2);
+    ck_assert_uint_eq(options.net.node_id_size, 0);
+}
+END_TEST
+
 static const char *const refused[][WORDS] = {
     {"--clients", "0"},
     {"--clients", "many"},
@@ -99,6 +126,17 @@ static const char *const refused[][WORDS] = {
     {"--subscribe", "predefined:7x"},
     {"--subscribe", "short:a"},
     {"--forwarder", "1", "--clients", "256"},
+    {"--framing", "slip"},
+    {"--replug", "1"},
+    {"--serial", "p", "--framing", "morse"},
+    {"--serial", "p", "--crc", "crc32"},
+    {"--serial", "p", "--crc", "x25", "--framing", "xbee"},
+    {"--serial", "p", "--noise", "1/0"},
+    {"--serial", "p", "--noise", "2"},
+    {"--serial", "p", "--noise", "1/10x"},
+    {"--serial", "p", "--api", "3"},
+    {"--serial", "p", "--framing", "xbee", "--forwarder", "2"},
+    {"--serial", "p", "--framing", "aquila", "--clients", "65535"},
     {"--id-prefix", "0123456789012345678901234567890123456789012345678901234567890123"},
 };
 
@@ -120,6 +158,7 @@ int main(void)
     tcase_add_test(tc, defaults_make_one_quiet_node);
     tcase_add_test(tc, makes_a_publishing_plan);
     tcase_add_test(tc, knows_the_kinds_of_topics);
+    tcase_add_test(tc, puts_nodes_behind_a_dongle);
     tcase_add_loop_test(tc, refuses, 0, COUNT(refused));
     tcase_add_test(tc, helps);
     return run_case("sim_options", tc);

@@ -10,6 +10,7 @@
 
 #include "sn/peer.h"
 #include "sn/topic.h"
+#include "tools/sim/options_serial.h"
 
 #define USAGE 64
 
@@ -24,6 +25,7 @@ struct raw {
     int32_t qos;
     uint32_t expect;
     bool no_clean;
+    struct serial_words serial;
 };
 
 enum kind { NUMBER, QOS, REAL, TEXT, FLAG, FILTER };
@@ -77,6 +79,20 @@ static const struct row {
     {"loss", "PERCENT", REAL, RAW(loss), 0, 100, "datagrams to lose, each way"},
     {"duplicate", "PERCENT", REAL, RAW(duplicate), 0, 100, "datagrams to double, each way"},
     {"seed", "N", NUMBER, RAW(seed), 0, 4294967295.0, "repeat the losses of an earlier run"},
+    {"serial", "PATH", TEXT, OUT(net.serial.link), 0, 0,
+     "behind a dongle, whose port is a new pseudo-terminal that PATH will lead to"},
+    {"framing", "KIND", TEXT, RAW(serial.framing), 0, 0,
+     "raw, slip, hdlc, cobs, xbee or aquila (hdlc)"},
+    {"crc", "KIND", TEXT, RAW(serial.crc), 0, 0, "none, xmodem or x25 behind each message (none)"},
+    {"api", "1|2", NUMBER, RAW(serial.api), 1, 2, "xbee: the module's API mode (1)"},
+    {"max-packet", "N", NUMBER, OUT(net.serial.max_packet), 16, 4096,
+     "longest message that the dongle takes (255)"},
+    {"baud", "N", NUMBER, OUT(net.serial.baud), 50, 1e8, "pace of the port (as fast as it goes)"},
+    {"noise", "SHARE", TEXT, RAW(serial.noise), 0, 0,
+     "octets to flip, lose or insert, each way, as 1/1000"},
+    {"replug", "S", REAL, RAW(serial.replug_s), 0.001, 1e6,
+     "unplug the dongle every S seconds, for half as long; it comes back under another name"},
+    {"replug-count", "N", NUMBER, OUT(net.serial.replug_count), 1, 1e6, "so many times (no end)"},
     {"retry-interval", "S", REAL, RAW(retry_s), 0.001, 3600, "T_retry (10)"},
     {"retry-count", "N", NUMBER, RAW(retry_count), 0, 100, "N_retry (3)"},
 
@@ -100,7 +116,7 @@ static const struct row {
 static void print_help(void)
 {
     printf("usage: mqtt-sn-sim [OPTION...]\n"
-           "Simulated MQTT-SN 1.2 nodes over UDP.\n\n");
+           "Simulated MQTT-SN 1.2 nodes over UDP, or behind a serial dongle.\n\n");
     for (size_t i = 0; i < ROWS; i++) {
         char left[40];
         snprintf(left, sizeof left, "--%s%s%s", rows[i].name, rows[i].argument ? " " : "",
@@ -281,6 +297,8 @@ static bool make_plan(struct raw *raw)
     out->net.loss = raw->loss / 100;
     out->net.duplicate = raw->duplicate / 100;
     out->net.seed = raw->seed ? raw->seed : random_number();
+    if (!options_serial(&out->net, &raw->serial))
+        return false;
     if (strlen(plan->id_prefix) > NODE_ID_TEXT - 12)
         return complain("id-prefix", plan->id_prefix, "too long");
     for (unsigned i = 0; i < raw->filter_count; i++)
@@ -300,7 +318,8 @@ static void set_defaults(struct raw *raw, struct sim_options *out)
 {
     *out = (struct sim_options){.connect_window = 100, .linger_s = 0.5};
     out->plan.id_prefix = "sim-";
-    out->net = (struct net_options){.gateway = "localhost:1883", .clients = 1, .sockets = 1};
+    out->net = (struct net_options){
+        .gateway = "localhost:1883", .clients = 1, .sockets = 1, .serial.max_packet = 255};
     *raw = (struct raw){.out = out,
                         .payload = "text",
                         .rate = 1,

@@ -45,6 +45,25 @@ static double cpu_us_per_message(const struct outcome *o)
     return messages(o) > 0 ? (double)o->watched_cpu_ns / 1000 / (double)messages(o) : 0;
 }
 
+/* Of what the line can carry; a byte of 8N1 is ten bits long. */
+static double line_percent(const struct sim_options *options, const struct outcome *o,
+                           uint64_t octets)
+{
+    double most = options->net.serial.baud / 10.0 * (double)o->flow_us / 1e6;
+
+    return most > 0 ? 100 * (double)octets / most : 0;
+}
+
+static void print_line(const struct sim_options *options, const struct outcome *o)
+{
+    if (!options->net.serial.link || o->flow_us == 0)
+        return;
+    printf("line       %" PRIu64 " octets to the gateway (%.1f %%), %" PRIu64
+           " octets from it (%.1f %%)\n",
+           o->octets.up, line_percent(options, o, o->octets.up), o->octets.down,
+           line_percent(options, o, o->octets.down));
+}
+
 static void print_latency(const char *what, const struct latency *l)
 {
     if (l->count > 0)
@@ -71,6 +90,7 @@ void report_text(const struct sim_options *options, const struct outcome *o)
     if (messages(o) > 0)
         printf("flow       %.3f s, %.0f messages/s\n", (double)o->flow_us / 1e6,
                rate(messages(o), o->flow_us));
+    print_line(options, o);
     if (options->expect > o->flows.distinct + o->unstamped)
         printf("expected   %" PRIu64 " messages, %" PRIu64 " arrived\n", options->expect,
                o->flows.distinct + o->unstamped);
@@ -106,6 +126,10 @@ void report_json(const struct sim_options *options, const struct outcome *o)
     json_latency("arrival", &o->arrival);
     printf("  \"connect_s\": %.6f,\n  \"flow_s\": %.6f,\n  \"per_second\": %.1f,\n",
            (double)o->connect_us / 1e6, (double)o->flow_us / 1e6, rate(messages(o), o->flow_us));
+    printf("  \"octets_up\": %" PRIu64 ",\n  \"octets_down\": %" PRIu64
+           ",\n  \"line_up_percent\": %.2f,\n  \"line_down_percent\": %.2f,\n",
+           o->octets.up, o->octets.down, line_percent(options, o, o->octets.up),
+           line_percent(options, o, o->octets.down));
     printf("  \"cpu_s\": %.6f,\n  \"cpu_us_per_message\": %.3f,\n", (double)o->watched_cpu_ns / 1e9,
            cpu_us_per_message(o));
     printf("  \"ok\": %s\n}\n", report_ok(options, o) ? "true" : "false");

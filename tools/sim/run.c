@@ -11,6 +11,7 @@
 
 #define SECOND     1000000.0
 #define PER_TURN   1024 /* deadlines handled before the network is looked at again */
+#define HOST_WAIT  60000000
 #define STILL_WAIT 1000 /* pause of a loop that waits for a condition, in microseconds */
 
 enum phase { CONNECTING, FLOWING, SETTLING, LEAVING, ENDED };
@@ -28,6 +29,7 @@ struct run {
     usec_t now, begun, phase_begun, flow_begun, first_arrival, last_arrival;
     clockid_t watched;
     uint64_t watched_begin;
+    struct net_octets octets_begin;
     unsigned signals_seen;
 };
 
@@ -100,6 +102,7 @@ static void begin_flow(struct run *run)
     run->phase = FLOWING;
     run->phase_begun = run->flow_begun = run->now;
     run->watched_begin = watched_cpu(run);
+    run->octets_begin = net_octets(run->net);
 }
 
 /* All messages of one interval are spread evenly over the nodes. */
@@ -196,7 +199,7 @@ static bool all_flowed(const struct run *run)
         return true;
     if (o->duration_s > 0 && (double)(run->now - run->flow_begun) >= o->duration_s * SECOND)
         return true;
-    return o->expect == 0 && run->started == o->net.clients &&
+    return o->expect == 0 && !net_busy(run->net) && run->started == o->net.clients &&
            run->out->tally.finished >= o->net.clients;
 }
 
@@ -238,6 +241,9 @@ static void end_flow(struct run *run)
 
     run->out->watched_cpu_ns = watched_cpu(run) - run->watched_begin;
     run->out->flow_us = end > begin ? end - begin : 0;
+    struct net_octets octets = net_octets(run->net);
+    run->out->octets.up = octets.up - run->octets_begin.up;
+    run->out->octets.down = octets.down - run->octets_begin.down;
     run->phase = run->options->vanish ? ENDED : LEAVING;
     run->phase_begun = run->now;
 }
@@ -288,10 +294,22 @@ static usec_t time_to_wait(const struct run *run)
     return wait < most ? wait : most;
 }
 
+/* A port must be open at the other end before a node's first word can be heard. */
+static bool await_host(struct run *run, const struct net_receiver *receiver)
+{
+    usec_t limit = clock_us() + HOST_WAIT;
+
+    while (!net_ready(run->net) && signals == 0 && clock_us() < limit)
+        net_wait(run->net, STILL_WAIT, receiver);
+    return net_ready(run->net);
+}
+
 static void play(struct run *run)
 {
     const struct net_receiver receiver = {.self = run, .packet = on_packet};
 
+    if (!await_host(run, &receiver))
+        return;
     run->now = run->begun = run->flow_begun = run->phase_begun = clock_us();
     if (!run->options->together)
         begin_flow(run);

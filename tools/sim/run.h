@@ -17,11 +17,12 @@
 struct outcome {
     struct tally tally;
     struct flows flows;
-    struct latency arrival;  /* stamp to reception */
-    uint64_t unstamped;      /* received without a stamp: not checked */
-    usec_t connect_us;       /* until the last node was connected */
-    usec_t flow_us;          /* from the first message to the last answer or arrival */
-    uint64_t watched_cpu_ns; /* of --pid, while messages flowed */
+    struct latency arrival;   /* stamp to reception */
+    uint64_t unstamped;       /* received without a stamp: not checked */
+    usec_t connect_us;        /* until the last node was connected */
+    usec_t flow_us;           /* from the first message to the last answer or arrival */
+    uint64_t watched_cpu_ns;  /* of --pid, while messages flowed */
+    struct net_octets octets; /* over the serial line, while messages flowed */
     bool unreachable;
 };
 
