@@ -10,9 +10,11 @@ import pytest
 
 from broker import Broker
 from device import Device
+from dongle import Dongle
 from gateway import Gateway
 from observer import Observer
 from ports import free_port
+from radios import Radio
 
 
 def pytest_configure(config):
@@ -119,6 +121,26 @@ def new_device(gateway):
 @pytest.fixture
 def device(new_device):
     return new_device()
+
+
+@pytest.fixture
+def new_radio(broker, observer, new_gateway, tmp_path):
+    """Makes daemons with a dongle of the given way (radios.py) at their port, plugged in or not."""
+    dongles = []
+
+    def new(way, plugged=True, **options):
+        dongle = Dongle(tmp_path / f"port{len(dongles)}", way.firmware())
+        dongles.append(dongle)
+        section = {"port": dongle.path, **way.options, **options}
+        radio = Radio(new_gateway(broker.url, {"serial dongle": section}), dongle, way)
+        radio.gateway.start().until_listening().until_online(observer)
+        if plugged:
+            radio.plug()
+        return radio
+
+    yield new
+    for dongle in dongles:
+        dongle.close()
 
 
 @pytest.fixture

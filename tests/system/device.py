@@ -74,10 +74,6 @@ def topic_fields(topic):
 
 class Device:
     def __init__(self, address, client_id="sensor-1", node_id=None, source=None, loss=0.0, seed=1):
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self.socket = socket.socket(family, socket.SOCK_DGRAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-        self.socket.bind((source or ("::1" if family == socket.AF_INET6 else "127.0.0.1"), 0))
         self.address = address
         self.client_id = text(client_id)
         self.node_id = node_id
@@ -86,9 +82,27 @@ class Device:
         self.backlog = deque()
         self.topics = {}  # id -> name
         self.last_mid = 0
+        self.open(source)
+
+    # -- the way to the gateway; other ways replace these four
+
+    def open(self, source):
+        family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        self.socket.bind((source or ("::1" if family == socket.AF_INET6 else "127.0.0.1"), 0))
 
     def close(self):
         self.socket.close()
+
+    def put(self, wire):
+        self.socket.sendto(wire, self.address)
+
+    def get(self, timeout):
+        self.socket.settimeout(timeout)
+        wire, sender = self.socket.recvfrom(65536)
+        assert sender[:2] == self.address[:2], f"answer from {sender}, asked {self.address}"
+        return wire
 
     # -- datagrams
 
@@ -100,7 +114,7 @@ class Device:
         if self.node_id is not None:
             wire = bytes([3 + len(self.node_id), 0xFE, 0]) + self.node_id + wire
         if not self.lost():
-            self.socket.sendto(wire, self.address)
+            self.put(wire)
 
     def say(self, kind):
         """A message without a body: say("PINGREQ"). The length is given because scapy, left alone,
@@ -110,12 +124,10 @@ class Device:
     def _receive(self, timeout):
         deadline = time.monotonic() + timeout
         while True:
-            self.socket.settimeout(max(deadline - time.monotonic(), 0.000001))
             try:
-                wire, sender = self.socket.recvfrom(65536)
+                wire = self.get(max(deadline - time.monotonic(), 0.000001))
             except (socket.timeout, BlockingIOError):
                 raise Silence(f"nothing came within {timeout} s") from None
-            assert sender[:2] == self.address[:2], f"answer from {sender}, asked {self.address}"
             if self.node_id is not None:
                 head = 3 + len(self.node_id)
                 assert wire[:2] == bytes([head, 0xFE]) and wire[3:head] == self.node_id, wire.hex()

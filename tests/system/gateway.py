@@ -111,7 +111,7 @@ class Gateway:
     def state_topic(self):
         return f"mqtt-sn-gateway/{self.id}/state"
 
-    def start(self, *arguments):
+    def start(self, *arguments, process_options=None):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [program(), "-c", self.config_path, *arguments],
@@ -119,6 +119,7 @@ class Gateway:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                **(process_options or {}),
             )
         self.killed = self.asked = False
         return self
