@@ -163,34 +163,45 @@ void deliver_next(struct core *core, struct session *s, msec_t now)
         session_arm(core, s, now);
 }
 
+/* Sends what waits for its answer once more. False: it cannot be sent any more, because the link's
+ * limit or the topic's way has changed since, and nothing waits now. */
+static bool repeat(struct core *core, struct session *s)
+{
+    struct inflight f = s->inflight;
+    struct topic *topic = registry_by_id(&s->topics, f.topic_id);
+
+    if (f.waits == AWAIT_PUBCOMP) {
+        send_pubrel(core, s, f.msg_id);
+        return true;
+    }
+    if (f.waits == AWAIT_REGACK) {
+        if (topic && send_register(core, s, topic, f.msg_id))
+            return true;
+        if (topic)
+            topic->muted = true; /* as in announce */
+        deliver_stop(s);
+        return false;
+    }
+    struct bridge_message v = view(f.message);
+    struct topic_name name = topic_towards(core, s, v.topic);
+    if (name.way == TOPIC_READY && send_publish(core, s, &name, &v, f.msg_id, true))
+        return true;
+    deliver_stop(s);
+    if (name.way == TOPIC_READY)
+        outbox_remove(&s->outbox, f.message);
+    return false;
+}
+
 void deliver_again(struct core *core, struct session *s, msec_t now)
 {
-    struct inflight *f = &s->inflight;
-    const struct topic *topic;
-
-    switch (f->waits) {
-    case IDLE: return;
-    case AWAIT_REGACK:
-        topic = registry_by_id(&s->topics, f->topic_id);
-        if (topic)
-            send_register(core, s, topic, f->msg_id);
-        break;
-    case AWAIT_PUBACK:
-    case AWAIT_PUBREC: {
-        struct bridge_message v = view(f->message);
-        struct topic_name name = topic_towards(core, s, v.topic);
-        if (name.way != TOPIC_READY) { /* a reload or UNSUBSCRIBE changed how it is called */
-            deliver_stop(s);
-            deliver_next(core, s, now);
-            return;
-        }
-        send_publish(core, s, &name, &v, f->msg_id, true);
-        break;
-    }
-    case AWAIT_PUBCOMP: send_pubrel(core, s, f->msg_id); break;
+    if (s->inflight.waits == IDLE)
+        return;
+    if (!repeat(core, s)) {
+        deliver_next(core, s, now);
+        return;
     }
     count(core, COUNT_retries);
-    f->due = now + retry_interval(core, &s->peer);
+    s->inflight.due = now + retry_interval(core, &s->peer);
     session_arm(core, s, now);
 }
 

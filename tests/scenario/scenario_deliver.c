@@ -102,6 +102,22 @@ START_TEST(without_repetitions_a_client_that_is_heard_again_gets_one)
 }
 END_TEST
 
+START_TEST(what_no_longer_fits_the_link_does_not_block_what_is_behind)
+{
+    begin(NULL);
+    broker_delivers("sensor-1", "b", "0123456789012345678901234567890123456789", 1);
+    ck_assert_int_eq(gateway_said().type, SN_PUBLISH);
+    broker_delivers("sensor-1", "b", "2", 1);
+    core_link(story->core, 0, &(struct core_link){.max_packet = 30, .retry_count = -1});
+    pass(seconds(10)); /* the radio has told its limit meanwhile */
+    gateway_says(sn_publish(QOS(1), 1, 2, "2"));
+    client_says(sn_ack(SN_PUBACK, 1, 2, SN_ACCEPTED));
+    ck_assert_uint_eq(queued_for("sensor-1"), 0);
+    ck_assert_uint_eq(counted(COUNT_oversize), 1);
+    story_end();
+}
+END_TEST
+
 START_TEST(a_link_may_have_timers_of_its_own)
 {
     begin(NULL);
@@ -281,6 +297,7 @@ int main(void)
     tcase_add_loop_test(tc, a_qos_2_subscription_is_served_with_four_steps_from_qos_1, 0, 2);
     tcase_add_test(tc, unanswered_is_repeated_with_dup_then_waits_for_the_client);
     tcase_add_test(tc, without_repetitions_a_client_that_is_heard_again_gets_one);
+    tcase_add_test(tc, what_no_longer_fits_the_link_does_not_block_what_is_behind);
     tcase_add_test(tc, a_link_may_have_timers_of_its_own);
     tcase_add_test(tc, pubrel_is_repeated_too);
     tcase_add_loop_test(tc, a22_unknown_id_is_repaired_by_a_register_once, 0, 2);
