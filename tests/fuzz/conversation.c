@@ -5,6 +5,8 @@
 
 #include "sn/topic.h"
 
+static bool down[2]; /* by link */
+
 enum { SHORT_LINK = 1, SHORT_PACKET = 40, LONG_PACKET = 300 };
 
 static struct conversation stage;
@@ -128,6 +130,7 @@ static void on_send(void *self, const struct sn_peer *to, struct sn_bytes wire)
     unsigned number = number_of(to);
 
     (void)self;
+    assert(!down[to->link]);
     assert(wire.len <= (to->link == SHORT_LINK ? SHORT_PACKET : LONG_PACKET));
     if (to->node_len > 0) {
         memset(peer.key + peer.address_len, 0, peer.node_len);
@@ -271,6 +274,7 @@ void conversation_begin(uint8_t variant)
         .notice = on_notice,
     };
 
+    down[0] = down[1] = false;
     stage = (struct conversation){.now = 1000000, .manners = ACCEPT_NOW};
     stage.core = core_new(config_variant(variant), &sink, seed);
     assert(stage.core);
@@ -281,6 +285,12 @@ void conversation_begin(uint8_t variant)
                       .retry_count = -1,
                   });
     broker_event((struct bridge_event){.type = BRIDGE_OPENED, .session = GATEWAY_SELF});
+}
+
+void conversation_link_up(uint8_t link, bool up)
+{
+    down[link] = !up;
+    core_link_up(stage.core, stage.now, link, up);
 }
 
 void conversation_configure(uint8_t variant)

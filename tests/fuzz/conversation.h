@@ -40,6 +40,9 @@ struct sn_peer peer_number(unsigned number);
 
 void conversation_begin(uint8_t variant);
 void conversation_end(void);
+/* A link's port is gone, or back. */
+void conversation_link_up(uint8_t link, bool up);
+
 void conversation_configure(uint8_t variant);
 
 /* A broker event goes in, unless bridge.h rules it out now. */

@@ -251,6 +251,17 @@ static void stray_answer(void)
     broker_event(e);
 }
 
+/* A reload, or a port that is pulled out and plugged in again. */
+static void world_changes(void)
+{
+    uint8_t how = octet();
+
+    if (how & 0x80)
+        conversation_link_up(how & 1, how & 2);
+    else
+        conversation_configure(how);
+}
+
 static void step(void)
 {
     switch (octet() % 16) {
@@ -263,7 +274,7 @@ static void step(void)
     case 6: broker_message(); break;
     case 7: stray_answer(); break;
     case 8: conversation->manners = (enum manners)(octet() % MANNERS); break;
-    case 9: conversation_configure(octet()); break;
+    case 9: world_changes(); break;
     case 10:
     case 11: fitting_answer(); break;
     default: any_packet(); break;
