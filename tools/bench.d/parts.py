@@ -99,18 +99,19 @@ class Broker(Part):
 
 
 class Gateway(Part):
-    """A fresh gateway, empty, before the broker by TCP or unix socket."""
+    """A fresh gateway, empty, before the broker by TCP or unix socket. `more` goes into its file."""
 
-    def __init__(self, program, folder, url):
+    def __init__(self, program, folder, url, more=""):
         self.port = machine.free_port(socket.SOCK_DGRAM)
         self.address = f"127.0.0.1:{self.port}"
+        self.way = ["--gateway", self.address]
         config = os.path.join(folder, "gateway.ini")
         with open(config, "w", encoding="ascii") as out:
             out.write(f"[gateway]\nmax_clients = 20000\nadvertise_interval = 0\n"
                       f"[broker]\nurl = {url}\n"
                       f"[udp]\nlisten = {self.address}\n"
                       "[sleep]\nmax_messages = 10000\nmax_octets = 10000000\n"
-                      "[log]\nlevel = warning\n")
+                      f"[log]\nlevel = warning\n{more}")
         super().__init__("gateway", [program, "-c", config], folder, machine.GATEWAY_CPU)
         try:
             wait_until("the gateway", self.answers, self.process)
@@ -134,7 +135,7 @@ class Nodes:
     """mqtt-sn-sim, which waits until all nodes are ready and reports as JSON."""
 
     def __init__(self, program, gateway, *options):
-        command = [program, "--gateway", gateway.address, "--pid", str(gateway.pid), "--together",
+        command = [program, *gateway.way, "--pid", str(gateway.pid), "--together",
                    "--json", *map(str, options)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         text=True, preexec_fn=machine.pinned(machine.OTHER_CPU))
