@@ -2,8 +2,8 @@
 /* xbee: Digi's modules in API mode 1 or 2, ZigBee, DigiMesh or 802.15.4 firmware.
  *
  * Which mode it is tells the module itself: AT AP is the same in both, and so is its answer. Until
- * then nothing is sent and mode 1 is assumed. AT NP tells the most a packet may hold; firmware that
- * does not know NP tells it by refusing a frame.
+ * then nothing is sent, and what comes may be in either. AT NP tells the most a packet may hold;
+ * firmware that does not know NP tells it by refusing a frame.
  *
  * Every frame to one node bears a frame id, and its transmit status closes it. Broadcasts bear 0
  * and get no status. */
@@ -169,13 +169,29 @@ static uint64_t *on_frame(struct xbee *x, uint64_t now_ms, struct sn_bytes field
     }
 }
 
-static enum xbee_look look(struct xbee *x, struct sn_bytes window, struct xbee_seen *seen)
+static enum xbee_look look_as(struct xbee *x, bool escaped, struct sn_bytes window,
+                              struct xbee_seen *seen)
 {
     size_t max = x->base.options.max_packet + FIELDS_SPARE;
 
-    if (x->escaped)
+    if (escaped)
         return xbee_look2(window, max, x->base.opened.octets, seen);
     return xbee_look1(window, max, seen);
+}
+
+/* Nodes do not wait until the module has told its mode: meanwhile a frame may be of either. */
+static enum xbee_look look(struct xbee *x, struct sn_bytes window, struct xbee_seen *seen)
+{
+    enum xbee_look result = look_as(x, x->escaped, window, seen);
+    struct xbee_seen other_seen = {0};
+
+    if (x->asks != ASKS_AP || result == XBEE_WHOLE)
+        return result;
+    enum xbee_look other = look_as(x, !x->escaped, window, &other_seen);
+    if (other != XBEE_WHOLE && (other != XBEE_OPEN || result == XBEE_OPEN))
+        return result;
+    *seen = other_seen;
+    return other;
 }
 
 static size_t take(struct framing *f, uint64_t now_ms, struct sn_bytes window)

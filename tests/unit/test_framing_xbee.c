@@ -168,6 +168,42 @@ START_TEST(finds_the_api_mode)
 }
 END_TEST
 
+/* Node 00 13 A2.. says CONNECT and a PUBLISH with 7E 7D, in API 1 and in API 2, and a short frame
+ * whose length is an escape octet to API 1. */
+static const char *const early[] = {
+    "7E 00 19 90 00 13 A2 00 40 52 2B AA 7D 84 01 0D 04 04 01 00 3C 73 65 6E 73 6F 72 31 34",
+    "7E 00 19 90 00 7D 33 A2 00 40 52 2B AA 7D 5D 84 01 0D 04 04 01 00 3C 73 65 6E 73 6F 72 31 34",
+    "7E 00 15 90 00 13 A2 00 40 52 2B AA 7D 84 01 09 0C 21 00 11 00 13 7E 7D FC",
+    "7E 00 15 90 00 7D 33 A2 00 40 52 2B AA 7D 5D 84 01 09 0C 21 00 7D 31 00 7D 33 7D 5E 7D 5D FC",
+    "7E 00 7D 31 90 00 7D 33 A2 00 40 52 2B AA 7D 5D 84 01 05 00 01 03 84 C4",
+};
+
+START_TEST(hears_nodes_before_the_mode_is_known)
+{
+    struct framing_options options = law(0).options;
+    struct framing_bench b;
+
+    options.api = FRAMING_API_AUTO;
+    for (int at_once = 0; at_once < 2; at_once++) {
+        uint8_t *copy;
+        struct sn_bytes octets = hex_octets(early[_i], &copy);
+
+        framing_bench_open(&b, &options);
+        for (size_t i = 0; !at_once && i < octets.len; i++)
+            framing_bench_hear(&b, sn_bytes(octets.data + i, 1));
+        if (at_once)
+            framing_bench_hear(&b, octets);
+        free(copy);
+        ck_assert_uint_eq(b.packets, 1);
+        framing_bench_hear_hex(&b, _i % 2 || _i == 4 ? AP_IS_2 : AP_IS_1);
+        framing_bench_hear_hex(&b, early[_i]);
+        ck_assert_uint_eq(b.packets, 2);
+        ck_assert_uint_eq(framing_counters(b.framing)->skipped_octets, 0);
+        framing_bench_close(&b);
+    }
+}
+END_TEST
+
 START_TEST(learns_what_the_radio_can_carry)
 {
     static const uint8_t long_packet[85] = {85, 0x16};
@@ -391,6 +427,7 @@ int main(void)
     tcase_add_test(tc, answers_in_kind);
     tcase_add_test(tc, keeps_to_the_form_of_the_module);
     tcase_add_loop_test(tc, finds_the_api_mode, 0, COUNT(modes));
+    tcase_add_loop_test(tc, hears_nodes_before_the_mode_is_known, 0, COUNT(early));
     tcase_add_test(tc, learns_what_the_radio_can_carry);
     tcase_add_loop_test(tc, matches_statuses_by_frame_id, 0, COUNT(statuses));
     tcase_add_test(tc, forgets_a_stale_network_address);
