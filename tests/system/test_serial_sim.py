@@ -65,8 +65,8 @@ def test_noise_both_ways_loses_nothing(play, framing, more):
 
 
 def test_a_dongle_that_comes_and_goes(play):
-    report = play("hdlc", "--clients", "5", "--rate", "20", "--replug", "0.3", "--replug-count",
-                  "10", "--duration", "5", "--linger", "3")  # fmt: skip
+    report = play("hdlc", "--clients", "5", "--rate", "20", "--replug", "0.35", "--replug-count",
+                  "10", "--duration", "6", "--linger", "3")  # fmt: skip
     assert report["unplugged"] == 10
     assert report["missing"] == 0 and report["acknowledged"] == report["sent"]
 
