@@ -43,6 +43,7 @@ const struct framing_ops cobs_ops = {
     .silence = delimited_silence,
     .deadline = delimited_deadline,
     .delimiter = 0x00,
+    .only_behind = true,
     .unstuff = unstuff,
     .stuff = stuff,
     .frame = plain_frame,

@@ -13,16 +13,23 @@ static uint64_t *open_frame(struct framing *f, uint64_t now_ms, struct sn_bytes 
     return f->ops->frame(f, now_ms, sn_written(&opened));
 }
 
-/* A sender that broke off and began again leaves a stump before a good frame, and where only the
- * end is marked (cobs) nothing parts them but the gap. A gap alone proves nothing, though: when
- * what follows it is no frame by itself, the octets are tried as one. */
+/* A gap proves nothing: what follows it may be the end of one frame, and look like a message for
+ * another node. Behind a stump that a sender broke off, though, it parts the two: that is tried
+ * when the whole is no frame. Where nothing but the gap can part them, as no delimiter goes before
+ * a frame (cobs), what follows it is tried first, since without a CRC a stump and a frame may pass
+ * for one message. */
 static uint64_t *open_collected(struct framing *f, uint64_t now_ms, size_t len, size_t mark)
 {
+    struct sn_bytes whole = sn_bytes(f->in.octets, len);
     struct sn_bytes behind_gap = sn_bytes(f->in.octets + mark, len - mark);
+    bool parted = mark > 0 && behind_gap.len > 0;
 
-    if (mark > 0 && behind_gap.len > 0 && !open_frame(f, now_ms, behind_gap))
+    if (parted && f->ops->only_behind && !open_frame(f, now_ms, behind_gap))
         return &f->counters.cut_short;
-    return open_frame(f, now_ms, sn_bytes(f->in.octets, len));
+    uint64_t *wrong = open_frame(f, now_ms, whole);
+    if (wrong && parted && !f->ops->only_behind && !open_frame(f, now_ms, behind_gap))
+        return &f->counters.cut_short;
+    return wrong;
 }
 
 static void end_frame(struct framing *f, uint64_t now_ms)

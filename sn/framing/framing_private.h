@@ -44,6 +44,7 @@ struct framing_ops {
     /* delimited: `frame` gives the counter of what is wrong with a frame, NULL when it is good.
      * `unstuff` is false for an escape that means nothing; `stuff` writes the delimiters too. */
     uint8_t delimiter;
+    bool only_behind; /* no delimiter before a frame */
     bool (*unstuff)(struct sn_bytes stuffed, struct sn_writer *out);
     void (*stuff)(struct sn_bytes plain, struct sn_writer *out);
     uint64_t *(*frame)(struct framing *f, uint64_t now_ms, struct sn_bytes plain);

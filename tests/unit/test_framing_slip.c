@@ -105,6 +105,21 @@ START_TEST(a_gap_may_part_frames)
 }
 END_TEST
 
+/* A pause before what looks like a message for another node is still inside the one frame. */
+START_TEST(the_whole_goes_before_its_end)
+{
+    struct framing_bench b;
+
+    framing_bench_open(&b, &PLAIN);
+    framing_bench_hear_hex(&b, "C0 09 0C 20 00 01 00 02");
+    framing_bench_pass(&b, 100);
+    framing_bench_hear_hex(&b, "02 16 C0");
+    framing_bench_expect(&b, "packet 09 0C 20 00 01 00 02 02 16\n");
+    ck_assert_uint_eq(framing_counters(b.framing)->cut_short, 0);
+    framing_bench_close(&b);
+}
+END_TEST
+
 START_TEST(holds_the_laws)
 {
     law_both_ways(&laws[_i]);
@@ -124,6 +139,7 @@ int main(void)
     tcase_add_loop_test(tc, drops_what_is_wrong, 0, COUNT(odd));
     tcase_add_test(tc, discards_what_is_too_long);
     tcase_add_test(tc, a_gap_may_part_frames);
+    tcase_add_test(tc, the_whole_goes_before_its_end);
     tcase_add_loop_test(tc, holds_the_laws, 0, COUNT(laws));
     return run_case("framing_slip", tc);
 }
