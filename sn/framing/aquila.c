@@ -106,6 +106,7 @@ static void on_config_wanted(struct aquila *a, uint64_t now_ms)
 
 static uint64_t *on_command(struct aquila *a, uint64_t now_ms, uint8_t command)
 {
+    a->base.counters.valid += command <= CONFIG ? 1 : 0;
     switch (command) {
     case NACK:
     case ACK: on_acknowledged(a, command == ACK); return NULL;
@@ -185,7 +186,7 @@ static void expire(struct framing *f, uint64_t now_ms)
     if (a->under_way && a->give_up <= now_ms) {
         if (a->ticket != 0)
             f->counters.status_timeouts++;
-        end_transfer(a, FRAMING_TRY_AGAIN);
+        end_transfer(a, FRAMING_UNKNOWN);
     }
     if (a->config_at <= now_ms)
         configure(a, now_ms);

@@ -144,6 +144,7 @@ uint64_t *framing_deliver(struct framing *f, const struct framing_origin *from,
     if (packet.len > f->options.max_packet)
         return &f->counters.too_long;
     f->counters.frames_in++;
+    f->counters.valid++;
     f->sink.packet(f->sink.self, from, packet);
     return NULL;
 }

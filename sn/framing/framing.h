@@ -67,6 +67,7 @@ enum framing_sent {
     FRAMING_TRY_AGAIN,   /* no route, no acknowledgement, busy: worth repeating later */
     FRAMING_UNREACHABLE, /* given up by the radio for good */
     FRAMING_TOO_LONG,    /* for the radio; framing_room has the limit now */
+    FRAMING_UNKNOWN,     /* its status stayed out: it may well have been delivered */
 };
 
 struct framing_sink {
@@ -86,6 +87,7 @@ struct framing_sink {
 /* One counter per way to lose something. X(name, help) */
 #define FRAMING_COUNTERS(X)                                                                        \
     X(frames_in, "frames received")                                                                \
+    X(valid, "frames understood, packets and the dongle's own words")                              \
     X(frames_out, "frames sent")                                                                   \
     X(skipped_octets, "octets between frames, skipped")                                            \
     X(bad_crc, "frames dropped: checksum or CRC wrong")                                            \

@@ -147,6 +147,12 @@ static size_t least_len(uint8_t type)
     }
 }
 
+static bool is_own_word(uint8_t type)
+{
+    return type == XBEE_STATUS || type == XBEE_STATUS_802154 || type == XBEE_MODEM ||
+           type == XBEE_AT_ANSWER;
+}
+
 /* What is wrong with a whole frame, or NULL. */
 static uint64_t *on_frame(struct xbee *x, uint64_t now_ms, struct sn_bytes fields)
 {
@@ -154,6 +160,8 @@ static uint64_t *on_frame(struct xbee *x, uint64_t now_ms, struct sn_bytes field
 
     if (fields.len < least_len(field[0]))
         return &x->base.counters.too_short;
+    if (is_own_word(field[0]))
+        x->base.counters.valid++;
     switch (field[0]) {
     case XBEE_RX:
     case XBEE_RX_EXPLICIT:
@@ -282,7 +290,7 @@ static void expire(struct framing *f, uint64_t now_ms)
         ask_on(x, now_ms);
     while (flight_take_due(&x->flight, now_ms, &slot)) {
         f->counters.status_timeouts++;
-        framing_tell_sent(f, slot.ticket, FRAMING_TRY_AGAIN);
+        framing_tell_sent(f, slot.ticket, FRAMING_UNKNOWN);
     }
 }
 

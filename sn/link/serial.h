@@ -24,6 +24,7 @@
     X(dtr_pulses, "times DTR was pulsed because nothing valid came")                               \
     X(repeated, "frames repeated because the radio could not deliver them")                        \
     X(given_up, "packets dropped after all repetitions to the radio")                              \
+    X(superseded, "packets not queued: an earlier repetition still was")                           \
     X(unreachable, "packets dropped: the radio knows no way to the node")                          \
     X(too_long_for_radio, "packets dropped: the radio refused their length")                       \
     X(away, "packets dropped: the port was away")                                                  \

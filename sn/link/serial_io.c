@@ -87,6 +87,7 @@ static void on_sent(void *self, uint32_t ticket, enum framing_sent result)
     case FRAMING_TRY_AGAIN: try_again(s, cell); return;
     case FRAMING_UNREACHABLE: s->counters.unreachable++; break;
     case FRAMING_TOO_LONG: s->counters.too_long_for_radio++; break;
+    case FRAMING_UNKNOWN: /* who needs it to arrive repeats it; others must not see it twice */
     case FRAMING_DELIVERED: break;
     }
     serial_queue_drop(&s->queue, cell);
@@ -184,11 +185,10 @@ void serial_io_stop(struct serial *s)
 static void note_valid(struct serial *s)
 {
     const struct framing_counters *c = framing_counters(s->framing);
-    uint64_t count = c->frames_in + c->statuses;
 
-    if (count == s->valid_count)
+    if (c->valid == s->valid_count)
         return;
-    s->valid_count = count;
+    s->valid_count = c->valid;
     s->valid_at = now_of(s);
     s->heard = true;
     s->silences = 0;
@@ -345,6 +345,8 @@ void serial_io_send(struct serial *s, const struct framing_address *to, uint8_t 
         s->counters.away++;
     else if (wire.len > s->link.max_packet)
         s->link.counters.oversize_out++;
+    else if (serial_queue_has(&s->queue, to, wire))
+        s->counters.superseded++;
     else if (!serial_queue_push(&s->queue, to, radius, wire))
         s->link.counters.queue_full++;
 }

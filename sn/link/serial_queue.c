@@ -4,9 +4,13 @@
 #include <assert.h>
 #include <sys/mman.h>
 
+#include "sn/forwarder.h"
+#include "sn/packet.h"
+
 #define CELLS     256
 #define ALIGNMENT 16
 #define PLACE     0xFFFFu
+#define LONG_FORM 1 /* the escape octet of 5.2.1 */
 
 static struct serial_cell *at(const struct serial_queue *q, size_t place)
 {
@@ -80,6 +84,53 @@ bool serial_queue_push(struct serial_queue *q, const struct framing_address *to,
     q->held++;
     append(q, cell);
     return true;
+}
+
+/* Where the flags of a PUBLISH are, behind an envelope as well; SIZE_MAX for all other packets. */
+static size_t publish_flags(struct sn_bytes packet)
+{
+    size_t at = 0;
+
+    if (packet.len > 2 && packet.data[1] == SN_FORWARDED)
+        at = packet.data[0];
+    at += at < packet.len && packet.data[at] == LONG_FORM ? 3 : 1;
+    return at + 1 < packet.len && packet.data[at] == SN_PUBLISH ? at + 1 : SIZE_MAX;
+}
+
+static bool is_repetition(struct sn_bytes a, struct sn_bytes b, size_t flags)
+{
+    if (a.len != b.len)
+        return false;
+    if (flags >= a.len)
+        return memcmp(a.data, b.data, a.len) == 0;
+    return memcmp(a.data, b.data, flags) == 0 &&
+           ((a.data[flags] ^ b.data[flags]) & ~SN_FLAG_DUP) == 0 &&
+           memcmp(a.data + flags + 1, b.data + flags + 1, a.len - flags - 1) == 0;
+}
+
+static bool same_address(const struct framing_address *a, const struct framing_address *b)
+{
+    return a->broadcast == b->broadcast && a->len == b->len &&
+           memcmp(a->octets, b->octets, a->len) == 0;
+}
+
+bool serial_queue_has(const struct serial_queue *q, const struct framing_address *to,
+                      struct sn_bytes packet)
+{
+    size_t flags = publish_flags(packet), left = q->held;
+    uint8_t qos = flags < packet.len ? sn_qos(packet.data[flags]) : 1;
+
+    if (qos != 1 && qos != 2)
+        return false;
+    for (size_t i = 0; left > 0 && i < q->count; i++) {
+        const struct serial_cell *cell = at(q, i);
+        if (cell->state == CELL_FREE)
+            continue;
+        left--;
+        if (same_address(&cell->to, to) && is_repetition(serial_queue_packet(cell), packet, flags))
+            return true;
+    }
+    return false;
 }
 
 struct serial_cell *serial_queue_first(struct serial_queue *q, uint64_t now)

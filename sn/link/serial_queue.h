@@ -35,6 +35,11 @@ void serial_queue_fini(struct serial_queue *q);
 bool serial_queue_push(struct serial_queue *q, const struct framing_address *to, uint8_t radius,
                        struct sn_bytes packet);
 
+/* True when this packet, or another repetition of it, is still held for the address. Two QoS 0
+ * messages of one content are two, though, as nobody repeats them. */
+bool serial_queue_has(const struct serial_queue *q, const struct framing_address *to,
+                      struct sn_bytes packet);
+
 /* The next one to send, or NULL. It stays where it is. */
 struct serial_cell *serial_queue_first(struct serial_queue *q, uint64_t now);
 struct sn_bytes serial_queue_packet(const struct serial_cell *cell);

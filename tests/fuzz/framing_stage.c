@@ -55,7 +55,7 @@ static void on_sent(void *self, uint32_t ticket, enum framing_sent result)
 {
     struct stage *s = self;
 
-    assert(ticket > 0 && ticket <= s->sent + 1 && result <= FRAMING_TOO_LONG);
+    assert(ticket > 0 && ticket <= s->sent + 1 && result <= FRAMING_UNKNOWN);
     s->told++;
 }
 

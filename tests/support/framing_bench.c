@@ -41,10 +41,9 @@ static void on_write(void *self, struct sn_bytes octets)
 static void on_sent(void *self, uint32_t ticket, enum framing_sent result)
 {
     static const char *const results[] = {
-        [FRAMING_DELIVERED] = "delivered",
-        [FRAMING_TRY_AGAIN] = "try again",
-        [FRAMING_UNREACHABLE] = "unreachable",
-        [FRAMING_TOO_LONG] = "too long",
+        [FRAMING_DELIVERED] = "delivered",     [FRAMING_TRY_AGAIN] = "try again",
+        [FRAMING_UNREACHABLE] = "unreachable", [FRAMING_TOO_LONG] = "too long",
+        [FRAMING_UNKNOWN] = "unknown",
     };
     struct framing_bench *b = self;
 

@@ -113,7 +113,7 @@ START_TEST(sends_one_at_a_time)
     framing_bench_pass(&b, 4999);
     framing_bench_expect(&b, "");
     framing_bench_pass(&b, 1);
-    framing_bench_expect(&b, "sent 7 try again\n");
+    framing_bench_expect(&b, "sent 7 unknown\n");
     ck_assert_uint_eq(framing_counters(b.framing)->status_timeouts, 1);
     ck_assert_uint_eq(framing_counters(b.framing)->delivery_failures, 1);
     ck_assert_uint_eq(framing_counters(b.framing)->frames_out, 3);

@@ -344,8 +344,8 @@ START_TEST(keeps_the_pace)
     uint8_t heard[64];
 
     opened(&b, paces[_i].lines);
-    for (unsigned i = 0; i < paces[_i].frames; i++)
-        link_send(b.link, &peer, sn_bytes("\x02\x17", 2));
+    for (uint8_t i = 0; i < paces[_i].frames; i++)
+        link_send(b.link, &peer, sn_bytes((const uint8_t[]){2, i}, 2));
     uint64_t start = uv_hrtime();
     ck_assert_uint_eq(dongle_hears(&b, heard, 4 * paces[_i].frames, 5000), 4 * paces[_i].frames);
     uint64_t took = (uv_hrtime() - start) / 1000000;

@@ -151,6 +151,57 @@ START_TEST(any_order_is_consistent)
 }
 END_TEST
 
+#define PUBLISH_1    "\x08\x0C\x20\x00\x01\x00\x02\x41"
+#define AGAIN_1      "\x08\x0C\xA0\x00\x01\x00\x02\x41"
+#define PUBLISH_0    "\x08\x0C\x00\x00\x01\x00\x00\x41"
+#define LONG_1       "\x01\x00\x0A\x0C\x20\x00\x01\x00\x02\x41"
+#define LONG_AGAIN_1 "\x01\x00\x0A\x0C\xA0\x00\x01\x00\x02\x41"
+#define ENVELOPE     "\x05\xFE\x00\x01\x02"
+
+static const struct {
+    const char *held, *packet;
+    size_t len;
+    bool same;
+} repetitions[] = {
+    {PUBLISH_1, PUBLISH_1, 8, true},
+    {PUBLISH_1, AGAIN_1, 8, true},
+    {AGAIN_1, PUBLISH_1, 8, true},
+    {ENVELOPE PUBLISH_1, ENVELOPE AGAIN_1, 13, true},
+    {LONG_1, LONG_AGAIN_1, 10, true},
+    {ENVELOPE LONG_1, ENVELOPE LONG_AGAIN_1, 15, true},
+    {"\x07\x0D\x00\x01\x00\x02\x00", "\x07\x0D\x00\x01\x00\x02\x00", 7, true},
+    {PUBLISH_1, "\x08\x0C\x40\x00\x01\x00\x02\x41", 8, false}, /* QoS */
+    {PUBLISH_1, "\x08\x0C\x20\x00\x01\x00\x03\x41", 8, false}, /* MsgId */
+    {PUBLISH_0, PUBLISH_0, 8, false},
+    {ENVELOPE PUBLISH_1, "\x05\xFE\x00\x01\x03" PUBLISH_1, 13, false},
+    {"\x04\x18\x00\x01", "\x04\x18\x80\x01", 4, false}, /* no flags there */
+};
+
+START_TEST(knows_a_repetition)
+{
+    const struct framing_address other = {.len = 2, .octets = {1, 3}};
+    const struct framing_address hinted = {.len = 2, .octets = {1, 2}, .hint = {9}};
+    struct sn_bytes packet = sn_bytes(repetitions[_i].packet, repetitions[_i].len);
+    bool same = repetitions[_i].same;
+    struct serial_queue q;
+
+    ck_assert(serial_queue_init(&q, 255));
+    ck_assert(!serial_queue_has(&q, &node, packet));
+    ck_assert(serial_queue_push(&q, &node, 0, sn_bytes(repetitions[_i].held, packet.len)));
+    ck_assert(serial_queue_has(&q, &node, packet) == same);
+    ck_assert(serial_queue_has(&q, &hinted, packet) == same);
+    ck_assert(!serial_queue_has(&q, &other, packet));
+    struct serial_cell *cell = serial_queue_first(&q, 0);
+    serial_queue_start(&q, cell);
+    ck_assert(serial_queue_has(&q, &node, packet) == same);
+    serial_queue_delay(&q, cell, 9);
+    ck_assert(serial_queue_has(&q, &node, packet) == same);
+    serial_queue_drop(&q, cell);
+    ck_assert(!serial_queue_has(&q, &node, packet));
+    serial_queue_fini(&q);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("serial_queue");
@@ -159,6 +210,8 @@ int main(void)
     tcase_add_test(tcase, is_bounded);
     tcase_add_test(tcase, a_delayed_one_comes_behind_the_others);
     tcase_add_test(tcase, an_old_ticket_finds_nothing);
+    tcase_add_loop_test(tcase, knows_a_repetition, 0,
+                        (int)(sizeof repetitions / sizeof *repetitions));
     tcase_add_loop_test(tcase, any_order_is_consistent, 0, 4);
     return run_case("serial_queue", tcase);
 }

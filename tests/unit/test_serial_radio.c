@@ -43,9 +43,17 @@ static void node_connects(struct serial_bench *b, const char *lines)
     ck_assert(serial_bench_wait(b, &b->packets, 1, 5000));
 }
 
+/* As long as a CONNACK, and each another packet. */
+static void say_answer(struct serial_bench *b, uint8_t code)
+{
+    const uint8_t packet[] = {3, 5, code};
+
+    link_send(b->link, &b->peer, sn_bytes(packet, sizeof packet));
+}
+
 static void say_connack(struct serial_bench *b)
 {
-    link_send(b->link, &b->peer, sn_bytes("\x03\x05\x00", 3));
+    say_answer(b, 0);
 }
 
 /* Takes a CONNACK to the node and returns its frame id. */
@@ -167,14 +175,53 @@ START_TEST(a_final_refusal_is_counted)
 }
 END_TEST
 
+/* A radio without word for so long may well have delivered it. */
+START_TEST(a_lost_status_repeats_nothing)
+{
+    struct serial_bench b;
+
+    node_connects(&b, "");
+    say_connack(&b);
+    say_connack(&b); /* waits already */
+    ck_assert_uint_eq(serial_bench_counter(&b, "superseded"), 1);
+    connack_id(&b);
+    say_connack(&b); /* is under way */
+    ck_assert_uint_eq(serial_bench_counter(&b, "superseded"), 2);
+    ck_assert_uint_eq(serial_bench_counter(&b, "queued"), 1);
+    serial_bench_turn(&b, 6000);
+    ck_assert_uint_eq(serial_bench_counter(&b, "status_timeouts"), 1);
+    ck_assert_uint_eq(serial_bench_counter(&b, "repeated"), 0);
+    ck_assert_uint_eq(serial_bench_counter(&b, "queued"), 0);
+    ck_assert_uint_eq(b.link->counters.datagrams_out, 1);
+    serial_bench_close(&b);
+}
+END_TEST
+
+/* An answer of the module itself is a sign of life, though it carries no packet. */
+START_TEST(own_words_break_the_silence)
+{
+    struct serial_bench b;
+
+    serial_bench_open(&b, "framing=xbee\napi=1\nsilence=1\n");
+    serial_bench_plug(&b);
+    ck_assert(serial_bench_wait_up(&b, true));
+    for (int i = 0; i < 8; i++) {
+        dongle_says(&b, np_is_84, LEN_OF(np_is_84));
+        serial_bench_turn(&b, 200);
+    }
+    ck_assert_uint_eq(serial_bench_counter(&b, "silences"), 0);
+    serial_bench_close(&b);
+}
+END_TEST
+
 START_TEST(few_frames_are_under_way)
 {
     struct serial_bench b;
     uint8_t heard[CONNACK_FRAME * 3];
 
     node_connects(&b, "in_flight=2\n");
-    for (int i = 0; i < 5; i++)
-        say_connack(&b);
+    for (uint8_t i = 0; i < 5; i++)
+        say_answer(&b, i);
     ck_assert_uint_eq(dongle_hears(&b, heard, sizeof heard, 300), CONNACK_FRAME * 2);
     say_status(&b, heard[CONNACK_FRAME + FRAME_ID], 0);
     say_status(&b, heard[FRAME_ID], 0);
@@ -194,7 +241,7 @@ START_TEST(unplugging_ends_what_is_under_way)
 
     node_connects(&b, "in_flight=1\n");
     say_connack(&b);
-    say_connack(&b);
+    say_answer(&b, 1);
     uint8_t id = connack_id(&b);
     serial_bench_unplug(&b);
     ck_assert(serial_bench_wait_up(&b, false));
@@ -255,6 +302,8 @@ int main(void)
     tcase_add_test(tcase, repeating_ends);
     tcase_add_loop_test(tcase, a_final_refusal_is_counted, 0,
                         (int)(sizeof finals / sizeof *finals));
+    tcase_add_test(tcase, a_lost_status_repeats_nothing);
+    tcase_add_test(tcase, own_words_break_the_silence);
     tcase_add_test(tcase, few_frames_are_under_way);
     tcase_add_test(tcase, unplugging_ends_what_is_under_way);
     tcase_add_test(tcase, asks_when_it_has_settled);
