@@ -11,6 +11,7 @@
 
 #define STOP_MS        5000
 #define TEARDOWN_MS    2000
+#define LINKS_STOP_MS  2000
 #define BARRIER_ROUNDS 4
 
 static void to_core(void *self, const struct sn_peer *from, struct sn_bytes wire)
@@ -93,7 +94,7 @@ static void on_deadline(uv_timer_t *timer)
 /* One timer for all the core's deadlines. A deadline that has passed fires in the next turn. */
 static void arm(struct gateway *g)
 {
-    msec_t due = g->stopping ? NEVER : core_deadline(g->core), now = uv_now(&g->uv);
+    msec_t due = g->stopping ? g->stop_at : core_deadline(g->core), now = uv_now(&g->uv);
 
     if (g->effects) /* left over by a barrier that produced ever more: go on without waiting */
         due = now;
@@ -104,6 +105,21 @@ static void arm(struct gateway *g)
         uv_timer_stop(&g->deadline);
     else
         uv_timer_start(&g->deadline, on_deadline, due > now ? due - now : 0, 0);
+}
+
+/* Slow links get a moment for the last words to the clients, which have become queued only now. */
+static void stop_if_done(struct gateway *g)
+{
+    bool pending = false;
+
+    if (!g->stopping)
+        return;
+    if (uv_now(&g->uv) >= g->stop_at)
+        g->stop_at = NEVER;
+    for (size_t i = 0; i < g->link_count; i++)
+        pending = pending || link_pending(g->links[i]);
+    if (g->bridge_stopped && (!pending || g->stop_at == NEVER))
+        uv_stop(&g->uv);
 }
 
 /* libuv calls this right before it waits: after its timers, and after all that the last wait
@@ -121,6 +137,7 @@ static void on_barrier(uv_prepare_t *handle)
         if (!g->effects)
             break;
     }
+    stop_if_done(g);
     arm(g);
 }
 
@@ -260,13 +277,14 @@ static void on_bridge_stopped(void *self)
 {
     struct gateway *g = self;
 
-    uv_stop(&g->uv);
+    g->bridge_stopped = true; /* the barrier sees to the rest */
 }
 
 void loop_stop(struct gateway *g)
 {
     core_stop(g->core);
     g->stopping = true;
+    g->stop_at = uv_now(&g->uv) + LINKS_STOP_MS;
     for (size_t i = 0; i < g->link_count; i++)
         link_flush(g->links[i]);
     bridge_stop(g->bridge, STOP_MS, on_bridge_stopped, g);

@@ -29,6 +29,8 @@ struct gateway {
     size_t link_count;
     bool effects;  /* something was queued since the last flush */
     bool stopping; /* the core has said good-bye and hears no more */
+    bool bridge_stopped;
+    msec_t stop_at; /* what links still hold is not waited for any longer */
 };
 
 /* Opens every listener, and starts core and bridge. `config` must outlive the gateway. False with

@@ -54,6 +54,8 @@ struct link_ops {
     void (*send)(struct link *link, const struct sn_peer *to, struct sn_bytes wire);
     void (*broadcast)(struct link *link, uint8_t radius, struct sn_bytes wire);
     void (*flush)(struct link *link);
+    /* Something is still to be sent and can be; NULL when a flush leaves nothing behind. */
+    bool (*pending)(const struct link *link);
     void (*close)(struct link *link); /* stops at once; frees itself when the loop has let go */
 
     /* How a peer of this link is called in logs; always terminated, returns `out`. */
@@ -94,6 +96,11 @@ static inline char *link_peer_text(const struct link *link, const struct sn_peer
                                    size_t size)
 {
     return link->ops->peer_text(link, peer, out, size);
+}
+
+static inline bool link_pending(const struct link *link)
+{
+    return link->ops->pending && link->ops->pending(link);
 }
 
 static inline void link_close(struct link *link)

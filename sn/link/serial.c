@@ -9,21 +9,18 @@
 #include "sn/link/serial_private.h"
 #include "sn/link/serial_watch.h"
 
-#define PAUSE_MIN_MS  500
-#define PAUSE_MAX_MS  30000
-#define ATTEMPT_MS    50   /* at least between two attempts, whatever the directories tell */
-#define STABLE_MS     5000 /* a port that stays so long is there again */
-#define DTR_PULSE_MS  250
-#define SILENCE_PULSE 2 /* the second silence in a row: opening alone did not help */
+#define PAUSE_MIN_MS   500
+#define PAUSE_MAX_MS   30000
+#define ATTEMPT_MS     50   /* at least between two attempts, whatever the directories tell */
+#define GROUP_MS       2000 /* udev gives a new node to its group within this */
+#define GROUP_RETRY_MS 200
+#define STABLE_MS      5000 /* a port that stays so long is there again */
+#define DTR_PULSE_MS   250
+#define SILENCE_PULSE  2 /* the second silence in a row: opening alone did not help */
 
 static struct serial *of(struct link *link)
 {
     return (struct serial *)link;
-}
-
-static void notice(struct serial *s, enum link_severity severity, const char *text)
-{
-    s->events.notice(s->events.self, &s->link, severity, text);
 }
 
 static void set_up(struct serial *s, bool up)
@@ -80,6 +77,7 @@ static void on_appearance(uv_poll_t *handle, int status, int events)
 
     (void)status, (void)events;
     serial_watch_drain(s->watch_fd);
+    s->pause = PAUSE_MIN_MS;
     if (soon < now)
         soon = now;
     if (soon < s->reopen_at)
@@ -97,24 +95,6 @@ static void watch_again(struct serial *s)
         s->watch = poll_begin(s, s->watch_fd, on_appearance, UV_READABLE);
 }
 
-/* Each trouble is told when it begins, not at each attempt. */
-static void tell_trouble(struct serial *s, enum serial_trouble trouble, const char *path,
-                         const char *text)
-{
-    char line[sizeof s->said];
-
-    if (strcmp(path, s->config->port) == 0)
-        snprintf(line, sizeof line, "%.120s: %s", path, text);
-    else
-        snprintf(line, sizeof line, "%.80s (%.80s): %s", s->config->port, path, text);
-    bool known = trouble == SERIAL_MISSING && s->trouble == SERIAL_MISSING;
-    s->trouble = trouble;
-    if (known || strcmp(line, s->said) == 0)
-        return;
-    memcpy(s->said, line, sizeof line);
-    notice(s, LINK_WARNING, line);
-}
-
 static void try_later(struct serial *s)
 {
     uint64_t now = uv_now(s->loop);
@@ -127,7 +107,7 @@ static void let_go(struct serial *s)
 {
     serial_note_overruns(s);
     poll_end(&s->poll);
-    close(s->fd);
+    serial_port_close(s->fd, true);
     s->fd = -1;
     s->dtr_at = s->settled_at = NEVER_DUE;
     s->failed = NULL;
@@ -146,7 +126,7 @@ void serial_lost(struct serial *s, const char *why)
         s->pause = PAUSE_MIN_MS;
     let_go(s);
     snprintf(text, sizeof text, "%s; opened again as soon as it is back", why);
-    tell_trouble(s, SERIAL_MISSING, s->config->port, text);
+    serial_tell_trouble(s, SERIAL_MISSING, s->config->port, text);
     try_later(s);
     watch_again(s);
     serial_arm(s);
@@ -195,16 +175,6 @@ static bool find_path(struct serial *s, char *path, size_t size)
     return matched;
 }
 
-static void tell_opened(struct serial *s, const char *path)
-{
-    char text[200];
-
-    s->trouble = SERIAL_NO_TROUBLE;
-    *s->said = '\0';
-    snprintf(text, sizeof text, "opened %.120s at %u baud", path, s->config->baud);
-    notice(s, LINK_INFO, text);
-}
-
 static void settle(struct serial *s)
 {
     s->settled_at = NEVER_DUE;
@@ -221,9 +191,10 @@ static void opened(struct serial *s, int fd, const char *path, bool pulse)
     s->fd = fd;
     s->poll = poll_begin(s, fd, on_port, UV_READABLE | UV_DISCONNECT);
     if (!s->poll) {
-        close(fd);
+        serial_port_close(fd, true);
         s->fd = -1;
-        tell_trouble(s, SERIAL_OTHER_TROUBLE, path, "the event loop takes no more descriptors");
+        serial_tell_trouble(s, SERIAL_OTHER_TROUBLE, path,
+                            "the event loop takes no more descriptors");
         try_later(s);
         return;
     }
@@ -231,16 +202,32 @@ static void opened(struct serial *s, int fd, const char *path, bool pulse)
     s->counters.opened++;
     s->overruns_seen = serial_port_overruns(fd);
     s->watching_write = s->heard = false;
-    s->reopen_at = NEVER_DUE;
+    s->reopen_at = s->forbidden_at = NEVER_DUE;
     s->valid_at = now;
     serial_port_lines(fd, s->config, pulse);
     pulse = pulse || s->config->dtr == SERIAL_DTR_PULSE;
     s->dtr_at = pulse ? now + DTR_PULSE_MS : NEVER_DUE;
     s->settled_at = now + s->config->settle_ms + (pulse ? DTR_PULSE_MS : 0);
-    tell_opened(s, path);
+    serial_tell_opened(s, path);
     serial_io_start(s);
     if (s->settled_at <= now)
         settle(s);
+}
+
+/* A node that has just appeared may be forbidden for a moment, which is not worth a word. */
+static bool may_get_its_group(struct serial *s, enum serial_trouble trouble)
+{
+    uint64_t now = uv_now(s->loop);
+
+    if (trouble != SERIAL_FORBIDDEN || s->trouble != SERIAL_MISSING) {
+        s->forbidden_at = NEVER_DUE;
+        return false;
+    }
+    s->forbidden_at = sooner(s->forbidden_at, now);
+    if (now >= s->forbidden_at + GROUP_MS)
+        return false;
+    s->reopen_at = now + GROUP_RETRY_MS;
+    return true;
 }
 
 static void attempt(struct serial *s, bool pulse)
@@ -252,7 +239,7 @@ static void attempt(struct serial *s, bool pulse)
     if (s->watch_fd < 0)
         watch_again(s); /* before looking, so that nothing appears unseen */
     if (!find_path(s, path, sizeof path)) {
-        tell_trouble(s, trouble, s->config->port, "not there; waiting for it");
+        serial_tell_trouble(s, trouble, s->config->port, "not there; waiting for it");
         try_later(s);
         return;
     }
@@ -261,7 +248,11 @@ static void attempt(struct serial *s, bool pulse)
         opened(s, fd, path, pulse);
         return;
     }
-    tell_trouble(s, trouble, path, text);
+    if (may_get_its_group(s, trouble))
+        return;
+    if (s->trouble == SERIAL_MISSING && trouble != SERIAL_MISSING)
+        s->pause = PAUSE_MIN_MS; /* it was long for another reason */
+    serial_tell_trouble(s, trouble, path, text);
     try_later(s);
 }
 
@@ -276,7 +267,7 @@ static void break_silence(struct serial *s)
     snprintf(text, sizeof text, "nothing valid received for %u s; opening it again%s",
              (unsigned)((uv_now(s->loop) - s->valid_at) / 1000),
              pulse ? " with a pulse of DTR" : "");
-    notice(s, LINK_WARNING, text);
+    serial_notice(s, LINK_WARNING, text);
     let_go(s);
     attempt(s, pulse);
 }
@@ -314,11 +305,6 @@ static void on_timer(uv_timer_t *timer)
             break_silence(s);
     }
     serial_arm(s);
-}
-
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
 }
 
 /* One timer for all that may be due. */
@@ -371,6 +357,13 @@ static void on_closed(uv_handle_t *handle)
     free(s);
 }
 
+static bool pending(const struct link *link)
+{
+    const struct serial *s = (const struct serial *)link;
+
+    return s->up && !s->failed && serial_io_pending(s);
+}
+
 static void close_link(struct link *link)
 {
     struct serial *s = of(link);
@@ -381,7 +374,7 @@ static void close_link(struct link *link)
     stop_watching(s);
     poll_end(&s->poll);
     if (s->fd >= 0)
-        close(s->fd);
+        serial_port_close(s->fd, pending(link));
     s->fd = -1;
     s->up = false;
     uv_close((uv_handle_t *)&s->timer, on_closed);
@@ -392,6 +385,7 @@ static const struct link_ops serial_ops = {
     .broadcast = broadcast,
     .flush = flush,
     .close = close_link,
+    .pending = pending,
     .peer_text = serial_peer_text,
     .count = serial_count,
 };
@@ -421,7 +415,7 @@ struct link *serial_open(uv_loop_t *loop, uint8_t number, const struct serial_co
         s->events = events;
         s->loop = loop;
         s->fd = s->watch_fd = -1;
-        s->armed = s->dtr_at = s->settled_at = s->reopen_at = NEVER_DUE;
+        s->armed = s->dtr_at = s->settled_at = s->reopen_at = s->forbidden_at = NEVER_DUE;
         s->pause = PAUSE_MIN_MS;
     }
     if (!s || !serial_io_init(s)) {

@@ -17,6 +17,7 @@
 #define TRIES_MAX      4
 #define TRY_AGAIN_MS   250
 #define BITS_PER_OCTET 10
+#define TICK_US        1000
 #define OWN_OCTETS     1024 /* of the framing itself */
 
 static uint64_t now_of(const struct serial *s)
@@ -170,7 +171,7 @@ void serial_io_start(struct serial *s)
     s->failed = NULL;
     s->blocked_at = 0;
     s->blocked_told = false;
-    s->send_at = 0;
+    s->gap_until = s->budget_us = 0;
     framing_start(s->framing, now_of(s));
     on_room_changed(s, framing_room(s->framing)); /* it may be another radio now */
 }
@@ -222,6 +223,16 @@ void serial_io_read(struct serial *s)
     }
 }
 
+/* The pause behind what was just written: the time that takes on the line, and `gap`. */
+static void begin_gap(struct serial *s, size_t octets)
+{
+    const struct serial_config *config = s->config;
+
+    if (config->gap_ms > 0 && octets > 0)
+        s->gap_until =
+            now_of(s) + config->gap_ms + octets * BITS_PER_OCTET * 1000 / config->baud + 1;
+}
+
 /* Writes what is in `out`. True when it is empty now. The core may be at work while this is called,
  * so a failure is dealt with later. */
 static bool push_out(struct serial *s)
@@ -244,25 +255,30 @@ static bool push_out(struct serial *s)
         s->failed = failure(errno);
         return false;
     }
+    begin_gap(s, s->out_len);
     s->out_len = s->out_sent = 0;
     s->blocked_told = false;
     return true;
 }
 
-/* The pause behind a frame: the time it takes on the line plus `gap`, and its share of the budget.
- */
-static void pace(struct serial *s, size_t octets)
+/* Takes the frame's share of the budget. Shares may be shorter than a tick of the loop's clock, so
+ * one tick may be made up for; more would be a burst. */
+static void spend(struct serial *s, size_t octets)
 {
-    const struct serial_config *config = s->config;
-    uint64_t pause = 0, share = 0;
+    uint64_t now_us = now_of(s) * TICK_US, rate = s->config->max_bytes_per_second;
 
-    if (config->gap_ms > 0)
-        pause = config->gap_ms + octets * BITS_PER_OCTET * 1000 / config->baud + 1;
-    if (config->max_bytes_per_second > 0)
-        share = (octets * 1000 + config->max_bytes_per_second - 1) / config->max_bytes_per_second;
-    pause = pause > share ? pause : share;
-    if (pause > 0)
-        s->send_at = now_of(s) + pause;
+    if (rate == 0)
+        return;
+    if (s->budget_us + TICK_US < now_us)
+        s->budget_us = now_us - TICK_US;
+    s->budget_us += ((uint64_t)octets * 1000000 + rate - 1) / rate;
+}
+
+static uint64_t may_send_at(const struct serial *s)
+{
+    uint64_t budget_at = (s->budget_us + TICK_US - 1) / TICK_US;
+
+    return budget_at > s->gap_until ? budget_at : s->gap_until;
 }
 
 static void send_first(struct serial *s, struct serial_cell *cell)
@@ -282,7 +298,7 @@ static void send_first(struct serial *s, struct serial_cell *cell)
     memcpy(s->out + s->out_len, frame.data, frame.len);
     s->out_len += frame.len;
     s->link.counters.datagrams_out++;
-    pace(s, frame.len);
+    spend(s, frame.len);
 }
 
 void serial_io_write(struct serial *s)
@@ -292,7 +308,7 @@ void serial_io_write(struct serial *s)
 
     if (!s->up || s->failed)
         return;
-    while (push_out(s) && now >= s->send_at && framing_ready(s->framing) &&
+    while (push_out(s) && now >= may_send_at(s) && framing_ready(s->framing) &&
            (cell = serial_queue_first(&s->queue, now)))
         send_first(s, cell);
     serial_watch_writable(s, !s->failed && s->out_sent < s->out_len);
@@ -317,11 +333,6 @@ void serial_io_expire(struct serial *s)
     serial_io_write(s);
 }
 
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 uint64_t serial_io_due(const struct serial *s)
 {
     uint64_t due = framing_deadline(s->framing);
@@ -334,8 +345,13 @@ uint64_t serial_io_due(const struct serial *s)
         return due;
     uint64_t next = s->queue.first ? 0 : serial_queue_due(&s->queue);
     if (next != NEVER_DUE)
-        due = sooner(due, next > s->send_at ? next : s->send_at);
+        due = sooner(due, next > may_send_at(s) ? next : may_send_at(s));
     return due;
+}
+
+bool serial_io_pending(const struct serial *s)
+{
+    return s->out_sent < s->out_len || s->queue.first || s->queue.delayed > 0;
 }
 
 void serial_io_send(struct serial *s, const struct framing_address *to, uint8_t radius,

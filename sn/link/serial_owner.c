@@ -10,11 +10,21 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+/* stat of what is no device may wait: of a file on a network share that is gone, say. */
+static bool leads_to(const char *entry, dev_t device)
+{
+    char target[64];
+    struct stat about;
+    ssize_t len = readlink(entry, target, sizeof target);
+
+    return len > 5 && memcmp(target, "/dev/", 5) == 0 && stat(entry, &about) == 0 &&
+           S_ISCHR(about.st_mode) && about.st_rdev == device;
+}
+
 static bool has_open(long pid, dev_t device)
 {
     char path[64], entry[64 + 256];
     const struct dirent *fd;
-    struct stat about;
     bool found = false;
 
     snprintf(path, sizeof path, "/proc/%ld/fd", pid);
@@ -23,7 +33,7 @@ static bool has_open(long pid, dev_t device)
         return false;
     while (!found && (fd = readdir(folder))) {
         snprintf(entry, sizeof entry, "%s/%s", path, fd->d_name);
-        found = stat(entry, &about) == 0 && S_ISCHR(about.st_mode) && about.st_rdev == device;
+        found = leads_to(entry, device);
     }
     closedir(folder);
     return found;

@@ -165,6 +165,15 @@ static enum serial_trouble take(int fd, const char *path, char *text, size_t siz
     return SERIAL_NO_TROUBLE;
 }
 
+/* TIOCEXCL would outlive the descriptor where another one is open, as getty's. */
+void serial_port_close(int fd, bool discard)
+{
+    ioctl(fd, TIOCNXCL);
+    if (discard)
+        ioctl(fd, TCFLSH, TCOFLUSH);
+    close(fd);
+}
+
 int serial_port_open(const char *path, const struct serial_config *config,
                      enum serial_trouble *trouble, char *text, size_t size)
 {
@@ -182,10 +191,13 @@ int serial_port_open(const char *path, const struct serial_config *config,
         return -1;
     }
     *trouble = take(fd, path, text, size);
-    if (*trouble == SERIAL_NO_TROUBLE)
-        *trouble = set_mode(fd, path, config, text, size);
     if (*trouble != SERIAL_NO_TROUBLE) {
         close(fd);
+        return -1;
+    }
+    *trouble = set_mode(fd, path, config, text, size);
+    if (*trouble != SERIAL_NO_TROUBLE) {
+        serial_port_close(fd, true);
         return -1;
     }
     set_low_latency(fd);

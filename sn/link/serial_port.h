@@ -28,6 +28,10 @@ enum serial_trouble {
 int serial_port_open(const char *path, const struct serial_config *config,
                      enum serial_trouble *trouble, char *text, size_t size);
 
+/* Others may open the port from then on. What it has not sent yet holds the close up, for long when
+ * flow control does; so it is discarded but for a good end. */
+void serial_port_close(int fd, bool discard);
+
 /* DTR and RTS as the configuration wants them; a pulse begins here and ends with
  * serial_port_set_dtr. Ports without such lines ignore it. */
 void serial_port_lines(int fd, const struct serial_config *config, bool pulse);

@@ -40,8 +40,10 @@ struct serial {
     uint64_t opened_at, settled_at, dtr_at; /* dtr_at: end of the pulse; NEVER_DUE when none */
     uint64_t reopen_at, pause;              /* the next attempt, and the back-off */
     uint64_t valid_at, valid_count;         /* when the framing last got something valid */
+    uint64_t forbidden_at;                  /* a node that had just appeared; NEVER_DUE: none */
     unsigned silences;                      /* in a row */
-    uint64_t send_at;                       /* gap and budget: not before */
+    uint64_t gap_until;                     /* no frame before */
+    uint64_t budget_us;                     /* nor before this, in microseconds */
     uint64_t blocked_at;                    /* the port takes no octets since; 0 when it does */
     bool blocked_told, watching_write;
     const char *failed; /* why writing did; the port is closed in a turn of its own */
@@ -52,12 +54,21 @@ struct serial {
 
 #define NEVER_DUE UINT64_MAX
 
+static inline uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* serial.c */
 void serial_lost(struct serial *s, const char *why);
 void serial_arm(struct serial *s);
 void serial_watch_writable(struct serial *s, bool on);
 
 /* serial_view.c */
+void serial_notice(struct serial *s, enum link_severity severity, const char *text);
+void serial_tell_trouble(struct serial *s, enum serial_trouble trouble, const char *path,
+                         const char *text);
+void serial_tell_opened(struct serial *s, const char *path);
 char *serial_peer_text(const struct link *link, const struct sn_peer *peer, char *out, size_t size);
 void serial_count(struct link *link, void *self,
                   void (*each)(void *self, const char *counter, uint64_t value));
@@ -72,6 +83,7 @@ void serial_io_read(struct serial *s);
 void serial_io_write(struct serial *s); /* as much as may go now */
 void serial_io_expire(struct serial *s);
 uint64_t serial_io_due(const struct serial *s);
+bool serial_io_pending(const struct serial *s); /* something could still be written */
 void serial_io_send(struct serial *s, const struct framing_address *to, uint8_t radius,
                     struct sn_bytes wire);
 

@@ -1,8 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an operator sees of a serial link: the names of its peers and its counters. */
+/* What an operator sees of a serial link: its notices, the names of its peers and its counters. */
 #include <stdio.h>
 
 #include "sn/link/serial_private.h"
+
+void serial_notice(struct serial *s, enum link_severity severity, const char *text)
+{
+    s->events.notice(s->events.self, &s->link, severity, text);
+}
+
+/* Each trouble is told when it begins, not at each attempt. */
+void serial_tell_trouble(struct serial *s, enum serial_trouble trouble, const char *path,
+                         const char *text)
+{
+    char line[sizeof s->said];
+
+    if (strcmp(path, s->config->port) == 0)
+        snprintf(line, sizeof line, "%.120s: %s", path, text);
+    else
+        snprintf(line, sizeof line, "%.80s (%.80s): %s", s->config->port, path, text);
+    bool known = trouble == SERIAL_MISSING && s->trouble == SERIAL_MISSING;
+    s->trouble = trouble;
+    if (known || strcmp(line, s->said) == 0)
+        return;
+    memcpy(s->said, line, sizeof line);
+    serial_notice(s, LINK_WARNING, line);
+}
+
+void serial_tell_opened(struct serial *s, const char *path)
+{
+    char text[200];
+
+    s->trouble = SERIAL_NO_TROUBLE;
+    *s->said = '\0';
+    snprintf(text, sizeof text, "opened %.120s at %u baud", path, s->config->baud);
+    serial_notice(s, LINK_INFO, text);
+}
 
 void serial_note_overruns(struct serial *s)
 {

@@ -328,32 +328,6 @@ START_TEST(a_blocked_port_goes_on_later)
 }
 END_TEST
 
-static const struct {
-    const char *lines;
-    unsigned frames, least_ms;
-} paces[] = {
-    {"gap=0.05\n", 6, 250},
-    {"max_bytes_per_second=40\n", 6, 500},
-    {"gap=0.01\nbaud=300\n", 4, 420}, /* four octets take 133 ms */
-};
-
-START_TEST(keeps_the_pace)
-{
-    struct serial_bench b;
-    struct sn_peer peer = {.link = 3};
-    uint8_t heard[64];
-
-    opened(&b, paces[_i].lines);
-    for (uint8_t i = 0; i < paces[_i].frames; i++)
-        link_send(b.link, &peer, sn_bytes((const uint8_t[]){2, i}, 2));
-    uint64_t start = uv_hrtime();
-    ck_assert_uint_eq(dongle_hears(&b, heard, 4 * paces[_i].frames, 5000), 4 * paces[_i].frames);
-    uint64_t took = (uv_hrtime() - start) / 1000000;
-    ck_assert_msg(took >= paces[_i].least_ms, "%lu ms", (unsigned long)took);
-    serial_bench_close(&b);
-}
-END_TEST
-
 START_TEST(settles_before_it_speaks)
 {
     struct serial_bench b;
@@ -472,7 +446,6 @@ int main(void)
     tcase_add_test(tcase, the_folder_may_come_later);
     tcase_add_test(tcase, the_queue_is_bounded);
     tcase_add_test(tcase, a_blocked_port_goes_on_later);
-    tcase_add_loop_test(tcase, keeps_the_pace, 0, (int)(sizeof paces / sizeof *paces));
     tcase_add_test(tcase, settles_before_it_speaks);
     tcase_add_test(tcase, silence_opens_again);
     tcase_add_loop_test(tcase, envelopes_may_be_forbidden, 0, 2);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -182,7 +183,12 @@ START_TEST(takes_both_locks)
     ck_assert(third < 0);
     if (getuid() == 0)
         ck_assert_int_eq(seteuid(0), 0);
-    close(fd);
+    int exclusive = 0;
+    ck_assert_int_eq(ioctl(other, TIOCGEXCL, &exclusive), 0);
+    ck_assert_int_eq(exclusive, 1);
+    serial_port_close(fd, false);
+    ck_assert_int_eq(ioctl(other, TIOCGEXCL, &exclusive), 0);
+    ck_assert_int_eq(exclusive, 0);
     close(other);
     close(dongle);
 }

@@ -40,7 +40,7 @@
 /* The longest frame that is received: envelope, message and CRC. Define it before the include when
  * memory is short or the radio carries more. */
 #ifndef MQTT_SN_HDLC_MAX
-#define MQTT_SN_HDLC_MAX 160
+#define MQTT_SN_HDLC_MAX 260
 #endif
 
 #define MQTT_SN_HDLC_FLAG      0x7Eu
