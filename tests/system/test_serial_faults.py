@@ -141,6 +141,16 @@ def test_a_busy_port_is_told_once_and_taken_when_it_is_free(new_radio):
     radio.device().connect().ping()
 
 
+def test_the_good_bye_waits_for_a_slow_radio(new_radio):
+    """An air-time budget holds the last words back; the gateway does not leave without them."""
+    radio = new_radio(NAMED["hdlc-forwarded"], max_bytes_per_second=60)
+    devices = [radio.device(f"sensor{number}", number).connect() for number in range(1, 4)]
+    radio.gateway.ask_to_stop()
+    for device in devices:
+        device.expect("DISCONNECT")
+    radio.gateway.stop()
+
+
 def test_what_is_no_port_is_told_once(new_radio):
     radio = new_radio(NAMED["hdlc"], plugged=False)
     with open(radio.dongle.path, "w", encoding="ascii") as file:
@@ -151,6 +161,11 @@ def test_what_is_no_port_is_told_once(new_radio):
     os.unlink(radio.dongle.path)
     radio.plug()
     radio.device().connect().ping()
+
+
+def as_nobody():
+    """Root may open everything."""
+    return {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
 def test_a_forbidden_port_names_the_group(broker, observer, new_radio):
@@ -165,8 +180,7 @@ def test_a_forbidden_port_names_the_group(broker, observer, new_radio):
         os.chmod(radio.dongle.name, 0o000)
         gateway = Gateway(directory, broker.url, {"serial dongle": {"port": radio.dongle.path}})
         os.chmod(gateway.config_path, 0o644)
-        nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
-        gateway.start(process_options=nobody).until_listening()
+        gateway.start(process_options=as_nobody()).until_listening()
         gateway.until_logged(r"warning: serial dongle: .*(group|permission)")
         time.sleep(1.2)  # nothing must happen: there is no event to wait for
         assert len(warnings(gateway)) == 1, warnings(gateway)
@@ -274,3 +288,30 @@ class Noise:
                 out.append(self.random.randrange(256))
             out.append(octet)
         self.write(bytes(out))
+
+
+def test_a_port_that_gets_its_group_late_is_not_complained_of(broker, new_radio):
+    """udev makes the node first and gives it to its group a moment later."""
+    radio = new_radio(NAMED["hdlc"], plugged=False)
+    radio.gateway.stop()
+    directory = tempfile.mkdtemp()
+    try:
+        os.chmod(directory, 0o755)
+        wanted = os.path.join(directory, "port")
+        gateway = Gateway(directory, broker.url, {"serial dongle": {"port": wanted}})
+        os.chmod(gateway.config_path, 0o644)
+        gateway.start(process_options=as_nobody()).until_listening()
+        gateway.until_logged(r"port: not there")
+        radio.dongle.path = wanted + "-elsewhere"
+        radio.dongle.plug()
+        os.chmod(radio.dongle.name, 0o000)
+        os.rename(radio.dongle.path, wanted)
+        radio.dongle.path = wanted
+        time.sleep(0.7)  # nothing must happen: there is no event to wait for
+        os.chmod(radio.dongle.name, 0o666)
+        gateway.until_logged(r"opened .*port at 115200")
+        assert len(warnings(gateway)) == 1, warnings(gateway)
+        gateway.verify()
+    finally:
+        radio.dongle.close()
+        shutil.rmtree(directory)
