@@ -63,7 +63,7 @@ static const struct {
     {"printf '\\002' | " DUMP " -f raw 2>&1", "mqtt-sn-dump: skipped_octets=1 cut_short=1\n",
      EX_OK},
     {"printf 'C0 05 FE 00 01 02 02 \\n16 C0 # a comment\\nC0 03 16 C0\\n' | " DUMP " -f slip 2>&1",
-     "[node 0102] PINGREQ\nmqtt-sn-dump: frames_in=1 bad_length=1\n", EX_OK},
+     "[node 0102] PINGREQ\nmqtt-sn-dump: frames_in=1 valid=1 bad_length=1\n", EX_OK},
     {"printf '\\300\\002\\026\\100\\111\\300' | " DUMP " -f slip --crc x25", "PINGREQ\n", EX_OK},
     {"echo '7E 02 16 40 49 7E' | " DUMP " -f hdlc", "PINGREQ\n", EX_OK},
     {"echo '05 02 16 40 49 00' | " DUMP " -f cobs -c x25", "PINGREQ\n", EX_OK},
