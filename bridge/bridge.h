@@ -10,9 +10,9 @@
  * by CLOSED and the return by another OPENED, until CLOSE. PUBLISH of QoS 1 and 2, SUBSCRIBE and
  * UNSUBSCRIBE are each answered by one event with their token, unless the session is closed or,
  * for SUBSCRIBE and UNSUBSCRIBE, its connection is lost. A publish survives a short loss: it is
- * sent again, or answered BRIDGE_BUSY when the broker stays away and BRIDGE_REFUSED when it ends
- * the connection on this publish again. MESSAGE may also come after CLOSE, or of the connection
- * before OPEN, for what was still received there and counts as taken.
+ * sent again, or given back with BRIDGE_BUSY when the broker stays away, or answered BRIDGE_REFUSED
+ * when it ends the connection on this publish again. MESSAGE may also come after CLOSE, or of the
+ * connection before OPEN, for what was still received there and counts as taken.
  */
 #ifndef BRIDGE_BRIDGE_H
 #define BRIDGE_BRIDGE_H
@@ -65,6 +65,7 @@ struct bridge_request {
     struct sn_bytes client_id;
     bool clean_start;  /* the broker's session is dropped when the connection opens */
     bool keep_session; /* the broker keeps the session after a polite close (Clean=0) */
+    bool patient;      /* with the broker away the answer is CLOSED, and OPENED when it is back */
     struct bridge_message will;
 
     /* CLOSE. `keep_session` counts here too. */
@@ -72,6 +73,7 @@ struct bridge_request {
 
     /* PUBLISH; topic and qos also for SUBSCRIBE, topic for UNSUBSCRIBE. */
     struct bridge_message message;
+    uint64_t kept_ms; /* PUBLISH: how long the gateway has kept it; 0 goes without a word of it */
 };
 
 enum bridge_event_type {
@@ -91,7 +93,7 @@ struct bridge_event {
     enum bridge_result result;     /* OPENED, CLOSED, PUBLISHED, SUBSCRIBED */
     bool session_present;          /* OPENED: the broker still has the subscriptions */
     uint8_t granted_qos;           /* SUBSCRIBED with BRIDGE_OK */
-    struct bridge_message message; /* MESSAGE */
+    struct bridge_message message; /* MESSAGE; of PUBLISHED with BRIDGE_BUSY, the one given back */
 };
 
 #endif

@@ -26,6 +26,8 @@ enum { QOS_MINUS_ONE_YES, QOS_MINUS_ONE_NO, QOS_MINUS_ONE_LONG_TOPICS };
 enum { TAKE_OVER_ALWAYS, TAKE_OVER_NOT_ACTIVE };
 enum { MQTT_VERSION_5, MQTT_VERSION_3_1_1 };
 enum { QOS2_SAFE, QOS2_NATIVE };
+enum { OFFLINE_STORE, OFFLINE_REJECT };
+enum { SYNC_FULL, SYNC_NORMAL, SYNC_OFF };
 enum { WHEN_FULL_DROP_OLDEST, WHEN_FULL_DROP_NEWEST, WHEN_FULL_LATEST_PER_TOPIC };
 enum { SERIAL_RAW, SERIAL_SLIP, SERIAL_HDLC, SERIAL_COBS, SERIAL_XBEE, SERIAL_AQUILA };
 enum { SERIAL_CRC_NONE, SERIAL_CRC_XMODEM, SERIAL_CRC_X25 };
@@ -80,6 +82,14 @@ struct sleep_config {
     SLEEP_OPTIONS(CONFIG_FIELD)
 };
 
+struct store_config {
+    STORE_OPTIONS(CONFIG_FIELD)
+};
+
+struct spool_config {
+    SPOOL_OPTIONS(CONFIG_FIELD)
+};
+
 struct log_config {
     LOG_OPTIONS(CONFIG_FIELD)
 };
@@ -99,6 +109,8 @@ struct config {
     struct gateway_config gateway;
     struct broker_config broker;
     struct sleep_config sleep;
+    struct store_config store;
+    struct spool_config spool;
     struct log_config log;
     struct udp_config *udp; /* at least one, unless there is a serial port */
     size_t udp_count;

@@ -41,7 +41,7 @@ static void unknown_section(struct loader *loader, const char *key)
     else
         errors_add(loader->draft->errors, loader->reader.line,
                    "[%.60s] is not a section; there are gateway, broker, udp, serial, "
-                   "sleep, log, topics",
+                   "sleep, store, spool, log, topics",
                    key);
 }
 

@@ -22,6 +22,8 @@
 #define ROW_broker(...)  ROW(broker, __VA_ARGS__)
 #define ROW_udp(...)     ROW(udp, __VA_ARGS__)
 #define ROW_sleep(...)   ROW(sleep, __VA_ARGS__)
+#define ROW_store(...)   ROW(store, __VA_ARGS__)
+#define ROW_spool(...)   ROW(spool, __VA_ARGS__)
 #define ROW_log(...)     ROW(log, __VA_ARGS__)
 
 #define ROW_serial(...) ROW(serial, __VA_ARGS__)

@@ -13,6 +13,7 @@
 
 #include "bridge/bridge.h"
 #include "config/config.h"
+#include "gateway/core/record.h"
 #include "sn/peer.h"
 
 typedef uint64_t msec_t; /* monotonic milliseconds */
@@ -61,6 +62,7 @@ struct core_sink {
     void (*send)(void *self, const struct sn_peer *to, struct sn_bytes wire);
     void (*broadcast)(void *self, uint8_t link, uint8_t radius, struct sn_bytes wire);
     bool (*request)(void *self, const struct bridge_request *request);
+    void (*record)(void *self, const struct record *record);
     void (*notice)(void *self, const struct notice *notice);
 };
 
@@ -90,6 +92,13 @@ void core_link(struct core *core, uint8_t link, const struct core_link *profile)
  * to its peers and no repetition counts; their keep-alive goes on. When it is up again, what is
  * outstanding is sent again. Links are up at first. */
 void core_link_up(struct core *core, msec_t now, uint8_t link, bool up);
+
+/* Before anything else comes in: the records of an earlier run, sessions first and each client's
+ * rows in their order. False: it contradicts what is there or memory is short; left out. Then
+ * core_restored opens what must be open and starts the timers: every client that was connected gets
+ * a full period before it counts as lost. */
+bool core_restore(struct core *core, msec_t now, const struct record *record);
+void core_restored(struct core *core, msec_t now);
 
 void core_datagram(struct core *core, msec_t now, const struct sn_peer *from, struct sn_bytes wire);
 void core_bridge_event(struct core *core, msec_t now, const struct bridge_event *event);
