@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows to records. */
+#include "gateway/store_private.h"
+
+#include <stdio.h>
+
+#include "gateway/command.h"
+#include "gateway/log.h"
+
+struct reading {
+    struct store *store;
+    int64_t offset;
+    void (*each)(void *self, const struct record *record);
+    void *self;
+};
+
+static struct sn_bytes octets(sqlite3_stmt *row, int column)
+{
+    const void *data = sqlite3_column_blob(row, column);
+
+    return sn_bytes(data, data ? (size_t)sqlite3_column_bytes(row, column) : 0);
+}
+
+static int64_t number(sqlite3_stmt *row, int column)
+{
+    return sqlite3_column_int64(row, column);
+}
+
+static bool flag(sqlite3_stmt *row, int column)
+{
+    return sqlite3_column_int(row, column) != 0;
+}
+
+/* An address that is too long was written by nobody; one whose link is gone leads nowhere. */
+static bool read_peer(struct reading *reading, sqlite3_stmt *row, int column, struct sn_peer *peer)
+{
+    const char *name = (const char *)sqlite3_column_text(row, column);
+    int link = link_of_name(reading->store->config, name);
+    struct sn_bytes address = octets(row, column + 1), node = octets(row, column + 2),
+                    route = octets(row, column + 3);
+
+    if (link < 0 || address.len > SN_ADDRESS_MAX || node.len > SN_NODE_ID_MAX)
+        return false;
+    peer->link = (uint8_t)link;
+    peer->address_len = (uint8_t)address.len;
+    peer->node_len = (uint8_t)node.len;
+    if (address.len > 0)
+        memcpy(peer->key, address.data, address.len);
+    if (node.len > 0)
+        memcpy(peer->key + address.len, node.data, node.len);
+    if (route.len == SN_ROUTE_MAX)
+        memcpy(peer->route, route.data, SN_ROUTE_MAX);
+    return true;
+}
+
+/* What lies before the machine started has no monotonic time. */
+static uint64_t silent_until(struct reading *reading, sqlite3_stmt *row, int column)
+{
+    int64_t monotonic = number(row, column) - reading->offset;
+
+    if (sqlite3_column_type(row, column) == SQLITE_NULL)
+        return UINT64_MAX;
+    return monotonic > 0 ? (uint64_t)monotonic : 0;
+}
+
+static void read_session(struct reading *reading, sqlite3_stmt *row, struct record *out)
+{
+    struct record_session *s = &out->client;
+
+    out->type = RECORD_SESSION;
+    s->client_id = octets(row, 1);
+    s->state = state_of_name((const char *)sqlite3_column_text(row, 2));
+    s->clean = flag(row, 3);
+    s->keep_alive = (uint16_t)number(row, 4);
+    s->sleep_duration = (uint16_t)number(row, 5);
+    s->silent_until = silent_until(reading, row, 6);
+    s->reachable = read_peer(reading, row, 7, &s->peer);
+    s->will_topic = octets(row, 11);
+    s->will_payload = octets(row, 12);
+    s->will_qos = (uint8_t)number(row, 13);
+    s->will_retain = flag(row, 14);
+    s->will_updated = flag(row, 15);
+}
+
+static void read_topic(struct reading *reading, sqlite3_stmt *row, struct record *out)
+{
+    (void)reading;
+    out->type = RECORD_TOPIC;
+    out->topic.topic_id = (uint16_t)number(row, 1);
+    out->topic.name = octets(row, 2);
+    out->topic.known = flag(row, 3);
+    out->topic.given = flag(row, 4);
+}
+
+static void read_subscription(struct reading *reading, sqlite3_stmt *row, struct record *out)
+{
+    (void)reading;
+    out->type = RECORD_SUBSCRIPTION;
+    out->subscription.filter = octets(row, 1);
+    out->subscription.type = (uint8_t)number(row, 2);
+    out->subscription.topic_id = (uint16_t)number(row, 3);
+    out->subscription.qos_asked = (uint8_t)number(row, 4);
+    out->subscription.qos_granted = (uint8_t)number(row, 5);
+}
+
+static void read_message(struct reading *reading, sqlite3_stmt *row, struct record *out)
+{
+    out->type = RECORD_MESSAGE;
+    out->message.sequence = (uint64_t)number(row, 1);
+    out->message.topic = octets(row, 2);
+    out->message.payload = octets(row, 3);
+    out->message.qos = (uint8_t)number(row, 4);
+    out->message.retain = flag(row, 5);
+    out->message.received = number(row, 6) - reading->offset;
+}
+
+static void read_received(struct reading *reading, sqlite3_stmt *row, struct record *out)
+{
+    (void)reading;
+    out->type = RECORD_RECEIVED;
+    out->received.msg_id = (uint16_t)number(row, 1);
+    out->received.topic_id = (uint16_t)number(row, 2);
+    out->received.digest = (uint32_t)number(row, 3);
+}
+
+static void read_spooled(struct reading *reading, sqlite3_stmt *row, struct record *out)
+{
+    read_message(reading, row, out);
+    out->type = RECORD_SPOOLED;
+}
+
+typedef void reader(struct reading *reading, sqlite3_stmt *row, struct record *out);
+
+static void hand_out(struct reading *reading, sqlite3_stmt *row, reader *read)
+{
+    struct record record = {.session = (uint32_t)number(row, 0)};
+
+    read(reading, row, &record);
+    reading->each(reading->self, &record);
+}
+
+static int read_all(struct reading *reading, const char *sql, reader *read)
+{
+    sqlite3_stmt *rows = NULL;
+    int rc = sqlite3_prepare_v2(reading->store->db, sql, -1, &rows, NULL);
+
+    while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+        rc = sqlite3_step(rows);
+        if (rc == SQLITE_ROW)
+            hand_out(reading, rows, read);
+    }
+    sqlite3_finalize(rows);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* The spool of all clients together is in the order of its sequence, which is not that of the file.
+ * Only the keys are sorted: the messages may be more than fits into memory twice. */
+static int read_spool(struct reading *reading)
+{
+    sqlite3 *db = reading->store->db;
+    sqlite3_stmt *keys = NULL, *one = NULL;
+    int rc = sqlite3_prepare_v2(db, "SELECT session, sequence FROM spooled ORDER BY sequence", -1,
+                                &keys, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(db,
+                                "SELECT session, sequence, topic, payload, qos, retain, received "
+                                "FROM spooled WHERE session = ? AND sequence = ?",
+                                -1, &one, NULL);
+    while (rc == SQLITE_OK && (rc = sqlite3_step(keys)) == SQLITE_ROW) {
+        sqlite3_bind_int64(one, 1, number(keys, 0));
+        sqlite3_bind_int64(one, 2, number(keys, 1));
+        if (sqlite3_step(one) == SQLITE_ROW)
+            hand_out(reading, one, read_spooled);
+        rc = sqlite3_reset(one);
+    }
+    sqlite3_finalize(keys);
+    sqlite3_finalize(one);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static const struct {
+    const char *sql;
+    reader *read;
+} tables[] = {
+    {"SELECT session, client_id, state, clean, keep_alive, sleep_duration, silent_until, link, "
+     "address, node_id, route, will_topic, will_payload, will_qos, will_retain, will_updated "
+     "FROM session ORDER BY session",
+     read_session},
+    {"SELECT session, topic_id, name, known, given FROM topic ORDER BY session, topic_id",
+     read_topic},
+    {"SELECT session, filter, type, topic_id, qos_asked, qos_granted FROM subscription "
+     "ORDER BY session, filter",
+     read_subscription},
+    {"SELECT session, sequence, topic, payload, qos, retain, received FROM message "
+     "ORDER BY session, sequence",
+     read_message},
+    {"SELECT session, msg_id, topic_id, digest FROM received ORDER BY session, msg_id",
+     read_received},
+};
+
+int store_restore(struct store *store, void (*each)(void *self, const struct record *record),
+                  void *self, char *error, size_t size)
+{
+    struct reading reading = {store, rows_clock_offset(), each, self};
+    char aside[STORE_PATH_MAX + 48];
+    int rc = SQLITE_OK;
+
+    if (!store->db)
+        return 0;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables && rc == SQLITE_OK; i++)
+        rc = read_all(&reading, tables[i].sql, tables[i].read);
+    if (rc == SQLITE_OK)
+        rc = read_spool(&reading);
+    if (rc == SQLITE_OK)
+        return 0;
+    if ((rc & 0xFF) == SQLITE_CORRUPT && store_file_set_aside(store, aside, sizeof aside))
+        snprintf(error, size, "%s is damaged and was set aside as %s; start again without it",
+                 store->path, aside);
+    else
+        snprintf(error, size, "%s cannot be read: %s", store->path, sqlite3_errstr(rc));
+    return EXIT_IO;
+}
