@@ -145,6 +145,18 @@ void broker_pause(struct broker *broker, bool paused)
     broker_wake(broker);
 }
 
+void broker_away(struct broker *broker, bool away)
+{
+    struct broker_link *link;
+
+    broker->away = away;
+    if (!away)
+        return;
+    TAILQ_FOREACH(link, &broker->all, all)
+    if (!broker_link_is_open(link))
+        link_return_all(link);
+}
+
 size_t broker_link_count(const struct broker *broker)
 {
     return broker->links;

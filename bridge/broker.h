@@ -46,6 +46,9 @@ void broker_free(struct broker *broker);
 void broker_flush(struct broker *broker);
 /* While paused only urgent links connect. The end of a pause also ends every back-off. */
 void broker_pause(struct broker *broker, bool paused);
+/* While it is away, links that are down give back what they hold, if [broker] offline is store.
+ * They do so too when an attempt to connect failed, and after ack_timeout. */
+void broker_away(struct broker *broker, bool away);
 /* Gives up the closed links that only wait to have their will published. */
 void broker_give_up_wills(struct broker *broker);
 size_t broker_link_count(const struct broker *broker);
@@ -75,6 +78,9 @@ void broker_link_failure_text(const struct broker_link *link, char *into, size_t
 /* As bridge.h says of the requests. `quiet`: no PUBLISHED follows. */
 bool broker_link_publish(struct broker_link *link, uint64_t token,
                          const struct bridge_message *message, bool quiet);
+/* As the requests of bridge.h: with the user property received-at unless `kept_ms` is 0. */
+bool broker_link_publish_kept(struct broker_link *link, uint64_t token,
+                              const struct bridge_message *message, uint64_t kept_ms);
 bool broker_link_subscribe(struct broker_link *link, uint64_t token, struct sn_bytes filter,
                            uint8_t qos);
 bool broker_link_unsubscribe(struct broker_link *link, uint64_t token, struct sn_bytes filter);

@@ -277,6 +277,8 @@ static void close_lost(struct broker_link *link)
         link->broker->counters.connect_failures++;
     }
     link_emit(link, event);
+    if (!was_open || link->broker->away)
+        link_return_all(link);
 }
 
 void link_attend(struct broker_link *link)
@@ -316,7 +318,7 @@ static void renew_overdue(struct broker_link *link, msec_t now)
         if (now - p->sent_at < timeout)
             break;
         p->sent_at = now;
-        if (p->repeats++ > 0) {
+        if (p->repeats++ > 0 && !p->returned && !link_return(link, p)) {
             link->discard = true; /* or the library would send it again */
             link_answered(link, p, BRIDGE_BUSY);
         }

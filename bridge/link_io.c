@@ -35,7 +35,9 @@ static void settle(struct broker_link *link)
         seen_resume(link->seen, broker_now(link->broker), link->heard_at);
     else if (link->seen)
         seen_forget(link->seen);
-    if (!link->resumed)
+    if (link->resumed)
+        link_resume(link);
+    else
         link_replay(link);
     link->resumed = link->forgotten = false;
     if (link->will_due)

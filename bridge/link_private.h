@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* link_private - what the files of broker.h share: broker.c (all links), link.c (one link's
  * life), link_connect.c (getting connected), link_io.c (reading, writing, callbacks),
- * link_publish.c (its requests), link_close.c (its end) */
+ * link_publish.c (its requests), link_return.c (what it gives back), link_close.c (its end) */
 #ifndef BRIDGE_LINK_PRIVATE_H
 #define BRIDGE_LINK_PRIVATE_H
 
@@ -122,7 +122,7 @@ struct broker {
     struct link_list all, dirty, attention, waiting, closing;
     size_t links;
     uint32_t connecting;
-    bool paused, freed;
+    bool paused, freed, away;
     bool ipv4_only;         /* what the next connections are confined to */
     msec_t witnessed_since; /* the urgent link is open, NEVER: is not */
     uint64_t random;
@@ -168,11 +168,21 @@ bool link_waits_for_will(struct broker_link *link);
 void link_publish_will(struct broker_link *link);
 
 /* link_publish.c */
+/* What is pending goes out once more: anew, or the library sees to it. */
 void link_replay(struct broker_link *link);
+void link_resume(struct broker_link *link);
 void link_age_pending(struct broker_link *link, msec_t sent_before);
 void link_blame(struct broker_link *link);
 void link_forget_asks(struct broker_link *link);
 void link_answered(struct broker_link *link, struct pending *p, enum bridge_result result);
+
+/* link_return.c */
+/* False: this one is not given back. */
+bool link_return(struct broker_link *link, struct pending *p);
+void link_return_all(struct broker_link *link);
+void link_drop_returned(struct broker_link *link);
+/* True: the message was given back before and is under way or acknowledged. */
+bool link_claim(struct broker_link *link, uint64_t token, const struct bridge_message *message);
 
 /* link_connect.c */
 void link_start(struct broker_link *link);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "bridge/link_private.h"
 
@@ -35,7 +38,6 @@ static const char *as_text(struct broker_link *link, struct sn_bytes octets)
 void link_answered(struct broker_link *link, struct pending *p, enum bridge_result result)
 {
     struct bridge_event event = {.type = BRIDGE_PUBLISHED, .token = p->token, .result = result};
-    bool quiet = p->quiet;
 
     if (result == BRIDGE_OK)
         link->broker->counters.acknowledged++;
@@ -43,18 +45,57 @@ void link_answered(struct broker_link *link, struct pending *p, enum bridge_resu
         link->broker->counters.refused++;
     else
         link->broker->counters.away++;
-    pending_remove(&link->pending, p);
-    if (!quiet)
+    if (p->returned && result == BRIDGE_OK) {
+        pending_done(&link->pending, p);
+        return;
+    }
+    if (result == BRIDGE_BUSY)
+        event.message = pending_message(p);
+    pending_detach(&link->pending, p);
+    if (!p->quiet && !p->returned)
         link_emit(link, event);
+    pending_free(p);
+}
+
+/* ms since 1970; 0 when it shall not be told. */
+static int64_t time_of_receipt(const struct broker_link *link, uint64_t kept_ms)
+{
+    struct timespec now;
+
+    if (kept_ms == 0 || !broker_mqtt5(link->broker))
+        return 0;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - (int64_t)kept_ms;
+}
+
+/* The library copies the property and sends it again with the message. */
+static int publish(struct broker_link *link, int *mid, const char *topic,
+                   const struct bridge_message *message, int64_t received_at)
+{
+    mosquitto_property *properties = NULL;
+    int rc = MOSQ_ERR_SUCCESS;
+    char text[32];
+
+    if (received_at > 0) {
+        snprintf(text, sizeof text, "%" PRId64 ".%03d", received_at / 1000,
+                 (int)(received_at % 1000));
+        rc = mosquitto_property_add_string_pair(&properties, MQTT_PROP_USER_PROPERTY, "received-at",
+                                                text);
+    }
+    if (rc == MOSQ_ERR_SUCCESS)
+        rc = mosquitto_publish_v5(link->mosq, mid, topic, (int)message->payload.len,
+                                  message->payload.data, message->qos, message->retain, properties);
+    mosquitto_property_free_all(&properties);
+    return rc;
 }
 
 static void hand_over(struct broker_link *link, struct pending *p)
 {
+    const struct bridge_message message = pending_message(p);
     int mid = 0;
 
     p->mid = 0;
-    int rc = mosquitto_publish_v5(link->mosq, &mid, pending_topic(p), (int)p->payload_len,
-                                  pending_payload(p), p->qos, p->retain, NULL);
+    int rc = publish(link, &mid, pending_topic(p), &message, p->received_at);
     p->mid = (uint16_t)mid;
     p->stamp = link->mids++;
     p->sent_at = broker_now(link->broker);
@@ -71,6 +112,7 @@ void link_replay(struct broker_link *link)
 {
     struct pending *p, *next;
 
+    link_drop_returned(link);
     for (p = pending_oldest(&link->pending); p && !link->failed; p = next) {
         next = TAILQ_NEXT(p, entries);
         link->broker->counters.replayed++;
@@ -78,11 +120,22 @@ void link_replay(struct broker_link *link)
     }
 }
 
-void link_age_pending(struct broker_link *link, msec_t sent_before)
+void link_resume(struct broker_link *link)
 {
     struct pending *p;
 
-    while ((p = pending_oldest(&link->pending)) && p->sent_at <= sent_before) {
+    TAILQ_FOREACH(p, &link->pending.list, entries)
+    p->sent_at = broker_now(link->broker);
+}
+
+void link_age_pending(struct broker_link *link, msec_t sent_before)
+{
+    struct pending *p, *next;
+
+    for (p = pending_oldest(&link->pending); p && p->sent_at <= sent_before; p = next) {
+        next = TAILQ_NEXT(p, entries);
+        if (p->returned || link_return(link, p))
+            continue;
         link->discard = link->discard || link->holds;
         link_answered(link, p, BRIDGE_BUSY);
     }
@@ -110,7 +163,8 @@ void link_blame(struct broker_link *link)
         link_drop_mosq(link);
 }
 
-static bool publish_qos0(struct broker_link *link, const struct bridge_message *message)
+static bool publish_qos0(struct broker_link *link, const struct bridge_message *message,
+                         uint64_t kept_ms)
 {
     struct bridge_counters *counters = &link->broker->counters;
     const char *topic = as_text(link, message->topic);
@@ -119,8 +173,7 @@ static bool publish_qos0(struct broker_link *link, const struct bridge_message *
         counters->dropped_qos0++;
         return false;
     }
-    int rc = topic ? mosquitto_publish_v5(link->mosq, NULL, topic, (int)message->payload.len,
-                                          message->payload.data, 0, message->retain, NULL)
+    int rc = topic ? publish(link, NULL, topic, message, time_of_receipt(link, kept_ms))
                    : MOSQ_ERR_INVAL;
     if (never_queued(rc)) {
         counters->refused++;
@@ -149,17 +202,17 @@ static bool mids_are_used_up(const struct broker_link *link)
            (ask && link->mids - ask->stamp > MIDS_IN_FLIGHT);
 }
 
-bool broker_link_publish(struct broker_link *link, uint64_t token,
-                         const struct bridge_message *message, bool quiet)
+static bool publish_acked(struct broker_link *link, uint64_t token,
+                          const struct bridge_message *message, uint64_t kept_ms, bool quiet)
 {
     struct bridge_counters *counters = &link->broker->counters;
 
-    if (message->qos == 0)
-        return publish_qos0(link, message);
     if (!broker_link_is_open(link)) {
         counters->away++;
         return false;
     }
+    if (!quiet && link_claim(link, token, message))
+        return true;
     if (link->pending.count >= link->broker->config->max_inflight || mids_are_used_up(link)) {
         counters->window_full++;
         return false;
@@ -176,9 +229,24 @@ bool broker_link_publish(struct broker_link *link, uint64_t token,
     if (!p)
         return false;
     p->quiet = quiet;
+    p->received_at = time_of_receipt(link, kept_ms);
     counters->published++;
     hand_over(link, p);
     return true;
+}
+
+bool broker_link_publish(struct broker_link *link, uint64_t token,
+                         const struct bridge_message *message, bool quiet)
+{
+    return message->qos == 0 ? publish_qos0(link, message, 0)
+                             : publish_acked(link, token, message, 0, quiet);
+}
+
+bool broker_link_publish_kept(struct broker_link *link, uint64_t token,
+                              const struct bridge_message *message, uint64_t kept_ms)
+{
+    return message->qos == 0 ? publish_qos0(link, message, kept_ms)
+                             : publish_acked(link, token, message, kept_ms, false);
 }
 
 static void refuse_ask(struct broker_link *link, const struct link_ask *ask)

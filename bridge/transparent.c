@@ -12,6 +12,8 @@ struct session {
     struct broker_link *link; /* NULL: not open and not opening */
     uint32_t generation;
     bool was_open; /* the OPEN has been answered with BRIDGE_OK */
+    bool patient;  /* it may wait for a broker that is away */
+    bool told;     /* ... and has been told that it does */
 };
 
 struct bridge {
@@ -97,19 +99,44 @@ static void on_unbearable(void *self, const char *client_id, const char *topic)
     bridge->sink.notice(bridge->sink.self, BRIDGE_WARNING, line);
 }
 
+/* A patient OPEN waits from now on. */
+static void tell_away(struct bridge *bridge, struct session *session, struct session_ref ref)
+{
+    if (session->told)
+        return;
+    session->told = true;
+    bridge->sink.event(bridge->sink.self,
+                       &(struct bridge_event){.type = BRIDGE_CLOSED, .session = ref});
+}
+
+static void on_not_opened(struct bridge *bridge, struct session *session,
+                          const struct bridge_event *event)
+{
+    struct bridge_event answer = *event;
+
+    if (event->result == BRIDGE_REFUSED)
+        tell_trouble(bridge, session->link);
+    if (session->was_open) {
+        broker_link_retry(session->link);
+    } else if (session->patient && event->result == BRIDGE_BUSY) {
+        broker_link_retry(session->link);
+        tell_away(bridge, session, event->session);
+    } else {
+        answer.type = session->told ? BRIDGE_CLOSED : BRIDGE_OPENED;
+        detach(session, BRIDGE_POLITELY, BROKER_LEAVE_SESSION);
+        bridge->sink.event(bridge->sink.self, &answer);
+    }
+}
+
 static void on_opened(struct bridge *bridge, struct session *session,
                       const struct bridge_event *event)
 {
-    if (event->result == BRIDGE_REFUSED)
-        tell_trouble(bridge, session->link);
-    if (event->result == BRIDGE_OK)
+    if (event->result == BRIDGE_OK) {
         session->was_open = true;
-    else if (session->was_open)
-        broker_link_retry(session->link);
-    else
-        detach(session, BRIDGE_POLITELY, BROKER_LEAVE_SESSION);
-    if (event->result == BRIDGE_OK || !session->was_open)
         bridge->sink.event(bridge->sink.self, event);
+    } else {
+        on_not_opened(bridge, session, event);
+    }
 }
 
 static void on_closed(struct bridge *bridge, struct session *session,
@@ -126,15 +153,20 @@ static void on_closed(struct bridge *bridge, struct session *session,
     bridge->sink.event(bridge->sink.self, event);
 }
 
-/* Those that never were open get their answer; the others come back with the broker. */
+/* Those that never were open get their answer; they and the others come back with the broker if
+ * they may. */
 static void answer_waiting(struct bridge *bridge)
 {
     for (uint32_t slot = 1; slot < bridge->slots; slot++) {
         struct session *session = &bridge->sessions[slot];
+        struct session_ref ref = {slot, session->generation};
         if (!session->link || session->was_open)
             continue;
-        struct bridge_event event = {
-            .type = BRIDGE_OPENED, .session = {slot, session->generation}, .result = BRIDGE_BUSY};
+        if (session->patient) {
+            tell_away(bridge, session, ref);
+            continue;
+        }
+        struct bridge_event event = {.type = BRIDGE_OPENED, .session = ref, .result = BRIDGE_BUSY};
         detach(session, BRIDGE_POLITELY, BROKER_LEAVE_SESSION);
         bridge->sink.event(bridge->sink.self, &event);
     }
@@ -148,6 +180,7 @@ static void on_scout(struct bridge *bridge, const struct bridge_event *event)
     if (bridge->scout.state == before)
         return;
     broker_pause(bridge->broker, bridge->scout.state != BROKER_UP);
+    broker_away(bridge->broker, bridge->scout.state == BROKER_AWAY);
     if (bridge->scout.state == BROKER_AWAY)
         answer_waiting(bridge);
 }
@@ -196,8 +229,10 @@ static bool open_session(struct bridge *bridge, const struct bridge_request *req
     struct broker_link *link = broker_link_new(bridge->broker, request->session, &wanted);
     if (!link)
         return false;
-    *session = (struct session){link, request->session.generation, false};
+    *session = (struct session){link, request->session.generation, .patient = request->patient};
     broker_link_connect(link);
+    if (bridge->scout.state == BROKER_AWAY)
+        tell_away(bridge, session, request->session);
     return true;
 }
 
@@ -226,7 +261,8 @@ static bool use_link(struct bridge *bridge, const struct bridge_request *request
     if (!link)
         return false;
     switch (request->type) {
-    case BRIDGE_PUBLISH: return broker_link_publish(link, request->token, message, false);
+    case BRIDGE_PUBLISH:
+        return broker_link_publish_kept(link, request->token, message, request->kept_ms);
     case BRIDGE_SUBSCRIBE:
         return broker_link_subscribe(link, request->token, message->topic, message->qos);
     case BRIDGE_UNSUBSCRIBE: return broker_link_unsubscribe(link, request->token, message->topic);
@@ -257,7 +293,8 @@ bool bridge_request(struct bridge *bridge, const struct bridge_request *request)
     if (request->type == BRIDGE_SET_WILL)
         return use_link(bridge, request);
     /* The gateway's own connection may be down alone: then those that are open go on. */
-    if (bridge->stopping || (request->type == BRIDGE_OPEN && bridge->scout.state == BROKER_AWAY))
+    bool hasty = request->type == BRIDGE_OPEN && !request->patient;
+    if (bridge->stopping || (hasty && bridge->scout.state == BROKER_AWAY))
         return turn_away(bridge, request);
     return request->type == BRIDGE_OPEN ? open_session(bridge, request) : use_link(bridge, request);
 }

@@ -3,7 +3,7 @@
  *
  * Carries out the requests of bridge.h. The gateway's own connection opens by itself, publishes the
  * status topic and tells whether the broker can be reached: while it cannot, OPEN is refused at
- * once, lost connections wait until it can, and those that are open go on.
+ * once or waits, as it wishes, lost connections wait until it can, and those that are open go on.
  */
 #ifndef BRIDGE_TRANSPARENT_H
 #define BRIDGE_TRANSPARENT_H

@@ -267,10 +267,11 @@ START_TEST(client_lost_while_the_broker_was_away)
 }
 END_TEST
 
-/* What it had said and the broker not acknowledged goes first. */
+/* What it had said and the broker not acknowledged goes first, if nobody else keeps it. */
 START_TEST(client_lost_with_a_publish_under_way)
 {
     begin_with_will(false);
+    w->config.broker.offline = OFFLINE_REJECT;
     silent = true;
     ck_assert(publish(w, 1, 1, "t", "x", 1));
     await(w, strcmp(told, "CP") == 0);
