@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gateway/core/hash.h"
+#include "sn/siphash.h"
 
 #include <string.h>
 
@@ -33,14 +33,14 @@ static void absorb(struct state *v, uint64_t word)
     v->a ^= word;
 }
 
-uint64_t keyed_hash(const struct hash_key *key, const void *data, size_t len)
+uint64_t sn_siphash(const uint64_t key[2], const void *data, size_t len)
 {
     const uint8_t *at = data;
     struct state v = {
-        .a = key->k0 ^ 0x736f6d6570736575U, /* the algorithm's initial constants */
-        .b = key->k1 ^ 0x646f72616e646f6dU,
-        .c = key->k0 ^ 0x6c7967656e657261U,
-        .d = key->k1 ^ 0x7465646279746573U,
+        .a = key[0] ^ 0x736f6d6570736575U, /* the algorithm's initial constants */
+        .b = key[1] ^ 0x646f72616e646f6dU,
+        .c = key[0] ^ 0x6c7967656e657261U,
+        .d = key[1] ^ 0x7465646279746573U,
     };
     uint64_t word;
 
