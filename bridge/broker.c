@@ -85,6 +85,9 @@ struct broker *broker_new(uv_loop_t *loop, const struct config *config, struct b
     broker->loop = loop;
     broker->config = &config->broker;
     broker->owner = owner;
+    broker->keeps_clean = config->broker.mqtt_version == MQTT_VERSION_3_1_1 &&
+                          config->broker.session_grace > 0 && *config->store.path &&
+                          config->store.sync != SYNC_OFF;
     broker->paused = true;
     broker->witnessed_since = NEVER;
     TAILQ_INIT(&broker->all);

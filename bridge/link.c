@@ -138,7 +138,7 @@ void link_free(struct broker_link *link)
 void broker_link_connect(struct broker_link *link)
 {
     link->deadline = NEVER;
-    if ((link->closing && !link->will_due) ||
+    if ((link->closing && !link->will_due && !link->purging) ||
         (link->state != LINK_DOWN && link->state != LINK_HELD))
         return;
     if (link->job) {
@@ -281,13 +281,24 @@ static void close_lost(struct broker_link *link)
         link_return_all(link);
 }
 
+/* A closing link whose connection or attempt is over. */
+static bool is_at_its_end(struct broker_link *link)
+{
+    if (link->renew || link_waits_for_will(link))
+        return false;
+    if (!link_owes_purge(link))
+        return !link_waits_for_purge(link);
+    link_begin_purge(link);
+    link->renew = true;
+    return false;
+}
+
 void link_attend(struct broker_link *link)
 {
     bool failed = link->failed;
 
     link->failed = false;
-    if (link->state == LINK_DEAD ||
-        (failed && link->closing && !link->renew && !link_waits_for_will(link))) {
+    if (link->state == LINK_DEAD || (failed && link->closing && is_at_its_end(link))) {
         link_free(link);
     } else if (failed && link->renew) {
         link->renew = false;

@@ -30,7 +30,7 @@ static void stand_back(struct broker_link *link)
 static void give_up(struct broker_link *link)
 {
     stand_back(link);
-    link->will_due = false;
+    link->will_due = link->purging = false;
     link_set_state(link, LINK_DEAD);
     link_need_attention(link);
 }
@@ -43,8 +43,13 @@ bool link_waits_for_another(struct broker_link *link)
         return false;
     holder->successor = link;
     link->holder = holder;
-    if (holder->will_due && holder->state < LINK_OPEN)
-        give_up(holder); /* the client is back */
+    /* The client is back. */
+    if ((holder->will_due && holder->state < LINK_OPEN) ||
+        (holder->purging && holder->state < LINK_CONNECTING)) {
+        if (holder->purging || link_owes_purge(holder))
+            link_leave_purge(holder, link);
+        give_up(holder);
+    }
     link_set_state(link, LINK_HELD);
     return true;
 }
@@ -123,7 +128,7 @@ static bool must_be_remembered(const struct broker_link *link)
     msec_t away = broker_now(link->broker) - link->lost_at;
 
     if (!broker_mqtt5(link->broker))
-        return link->keep_session;
+        return link_is_persistent(link);
     return link->expiry == UINT32_MAX || away < (msec_t)link->expiry * 1000;
 }
 
@@ -158,8 +163,8 @@ void broker_give_up_wills(struct broker *broker)
     struct broker_link *link;
 
     TAILQ_FOREACH(link, &broker->closing, leaving)
-    if (link->will_due) {
-        broker->counters.wills_lost++;
+    if (link->will_due || (link->purging && link->state < LINK_CONNECTING)) {
+        broker->counters.wills_lost += link->will_due;
         give_up(link);
     }
 }
@@ -168,14 +173,18 @@ void broker_link_close(struct broker_link *link, enum bridge_close how, enum bro
 {
     struct broker *broker = link->broker;
 
+    bool down = link->failed || link->state < LINK_OPEN;
+
     if (link->closing)
         return;
     link->close_how = (uint8_t)how;
     link->close_keep = (uint8_t)keep;
     if (link == broker->urgent_link)
         broker->urgent_link = NULL;
-    if ((link->failed || link->state < LINK_OPEN) && owes_will(link))
+    if (down && owes_will(link))
         link->will_due = true;
+    else if (down && link_owes_purge(link))
+        link_purge_first(link);
     else if (link->failed || !link->mosq || link->state < LINK_CONNECTING)
         give_up(link);
     else if (link->state == LINK_OPEN)

@@ -234,7 +234,7 @@ static bool clean_flag(const struct broker_link *link)
     if (!*link->client_id)
         return true;
     if (!broker_mqtt5(link->broker))
-        return !link->keep_session;
+        return link->purging || !link_is_persistent(link);
     return link->clean_start && !link->was_open;
 }
 

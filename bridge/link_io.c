@@ -23,6 +23,7 @@ static void settle(struct broker_link *link)
     if (!link->opened_due)
         return;
     link->opened_due = false;
+    link->failure = (struct failure){FAILURE_NONE, 0, 0};
     link->was_open = link->holds = true;
     link->opened_at = broker_now(link->broker);
     link->deadline = NEVER;
@@ -52,7 +53,8 @@ static void on_connect(struct mosquitto *mosq, void *self, int code, int flags,
     int saved = errno;
 
     (void)properties;
-    if ((link->closing && !link->will_due) || link->failed || link->state != LINK_CONNECTING)
+    if ((link->closing && !link->will_due && !link->purging) || link->failed ||
+        link->state != LINK_CONNECTING)
         return;
     link->connack_reason = (uint8_t)code;
     /* A second CONNECT finds what the first one made: new, all the same. */
@@ -63,7 +65,7 @@ static void on_connect(struct mosquitto *mosq, void *self, int code, int flags,
          * stands first in its queue and keeps the will from firing) and publish them anew. */
         link->renew = link->forgotten = true;
         mosquitto_disconnect_v5(mosq, 0, NULL);
-    } else if (code == 0) {
+    } else if (code == 0 && !link_purges(link)) {
         link->opened_due = true;
     }
     errno = saved;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* link_private - what the files of broker.h share: broker.c (all links), link.c (one link's
  * life), link_connect.c (getting connected), link_io.c (reading, writing, callbacks),
- * link_publish.c (its requests), link_return.c (what it gives back), link_close.c (its end) */
+ * link_publish.c (its requests), link_return.c (what it gives back), link_close.c (its end),
+ * link_purge.c (sessions that MQTT 3.1.1 brokers keep) */
 #ifndef BRIDGE_LINK_PRIVATE_H
 #define BRIDGE_LINK_PRIVATE_H
 
@@ -106,6 +107,8 @@ struct broker_link {
     bool listens : 1;       /* it has subscriptions, so messages may come at any time */
     bool cut : 1;           /* close without DISCONNECT */
     bool will_due : 1;      /* closed while down: connects once more for its will */
+    bool purging : 1;       /* connects with the clean flag, only to drop the broker's session */
+    bool purged : 1;        /* ... for the last time */
     bool connect_later : 1; /* when the worker is done */
     bool ack_owed : 1;      /* read since the last write; see quick_ack */
     bool logging : 1;       /* the TLS library's complaints are listened to */
@@ -123,6 +126,7 @@ struct broker {
     size_t links;
     uint32_t connecting;
     bool paused, freed, away;
+    bool keeps_clean;       /* MQTT 3.1.1: clean sessions are persistent ones of the broker */
     bool ipv4_only;         /* what the next connections are confined to */
     msec_t witnessed_since; /* the urgent link is open, NEVER: is not */
     uint64_t random;
@@ -166,6 +170,18 @@ void link_say_goodbye(struct broker_link *link);
 /* False: a closing link that failed has no reason to connect again. */
 bool link_waits_for_will(struct broker_link *link);
 void link_publish_will(struct broker_link *link);
+
+/* link_purge.c */
+bool link_is_persistent(const struct broker_link *link);
+/* At the CONNACK. True: this connection goes no further. */
+bool link_purges(struct broker_link *link);
+/* A closing link: the broker's session shall not outlive it. */
+bool link_owes_purge(const struct broker_link *link);
+void link_begin_purge(struct broker_link *link);
+void link_purge_first(struct broker_link *link); /* of one that is down */
+/* False: a closing link that failed has no reason to connect again. */
+bool link_waits_for_purge(struct broker_link *link);
+void link_leave_purge(struct broker_link *link, struct broker_link *successor);
 
 /* link_publish.c */
 /* What is pending goes out once more: anew, or the library sees to it. */

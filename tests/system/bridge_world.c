@@ -118,6 +118,7 @@ void world_init(struct world *w, const char *extra)
     world_write(w, "broker.conf", text);
     w->config.gateway.max_clients = 1000;
     w->config.broker = quick_config();
+    w->config.store.path = "";
     w->config.broker.url = w->url;
     w->config.broker.address = (struct endpoint){ENDPOINT_TCP, "127.0.0.1", w->port};
     uv_loop_init(&w->loop);
