@@ -163,7 +163,8 @@ def test_a_ca_file_that_is_gone_for_a_while(
     """A connection with QoS 2 under way is resumed after attempts that fail on a worker, and what
     the TLS library says there goes nowhere it must not."""
     front = start_front(broker)
-    gateway = new_gateway(front.url, {"broker": {"ca_file": authority.file}}).start()
+    broker_options = {"ca_file": authority.file, "offline": "reject"}
+    gateway = new_gateway(front.url, {"broker": broker_options}).start()
     gateway.until_listening().until_online(observer)
     device = new_device_at(gateway).connect()
     tid = device.register("state/x")
