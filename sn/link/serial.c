@@ -333,6 +333,7 @@ static void send_to(struct link *link, const struct sn_peer *to, struct sn_bytes
 
     memcpy(address.octets, to->key, to->address_len);
     memcpy(address.hint, to->route, sizeof address.hint);
+    of(link)->fresh = true;
     serial_io_send(of(link), &address, 0, wire);
 }
 
@@ -340,11 +341,13 @@ static void broadcast(struct link *link, uint8_t radius, struct sn_bytes wire)
 {
     static const struct framing_address everybody = {.broadcast = true};
 
+    of(link)->fresh = true;
     serial_io_send(of(link), &everybody, radius, wire);
 }
 
 static void flush(struct link *link)
 {
+    of(link)->fresh = false;
     if (of(link)->up)
         serial_io_write(of(link));
 }

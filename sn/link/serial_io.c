@@ -308,7 +308,8 @@ void serial_io_write(struct serial *s)
 
     if (!s->up || s->failed)
         return;
-    while (push_out(s) && now >= may_send_at(s) && framing_ready(s->framing) &&
+    /* What this turn has queued may promise what is not safe yet. */
+    while (push_out(s) && !s->fresh && now >= may_send_at(s) && framing_ready(s->framing) &&
            (cell = serial_queue_first(&s->queue, now)))
         send_first(s, cell);
     serial_watch_writable(s, !s->failed && s->out_sent < s->out_len);
@@ -341,7 +342,7 @@ uint64_t serial_io_due(const struct serial *s)
         return due;
     if (s->blocked_at > 0)
         return s->blocked_told ? due : sooner(due, s->blocked_at + BLOCKED_MS);
-    if (!framing_ready(s->framing))
+    if (!framing_ready(s->framing) || s->fresh)
         return due;
     uint64_t next = s->queue.first ? 0 : serial_queue_due(&s->queue);
     if (next != NEVER_DUE)

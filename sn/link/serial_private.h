@@ -46,6 +46,7 @@ struct serial {
     uint64_t budget_us;                     /* nor before this, in microseconds */
     uint64_t blocked_at;                    /* the port takes no octets since; 0 when it does */
     bool blocked_told, watching_write;
+    bool fresh;         /* something is queued that no flush has allowed to leave */
     const char *failed; /* why writing did; the port is closed in a turn of its own */
 
     uint8_t *out; /* octets on their way: the rest of a frame, the framing's own */

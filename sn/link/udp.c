@@ -28,6 +28,7 @@ struct udp {
     struct udp_receive receive;
     struct source listener, group;
     bool blocked; /* waiting for the listener to become writable */
+    bool fresh;   /* something is queued that no flush has allowed to leave */
     bool closing;
     int open_handles;
 };
@@ -90,10 +91,22 @@ static void flush(struct link *link)
 
     if (u->closing)
         return;
+    u->fresh = false;
     u->blocked =
         !udp_send_queue(&u->queue, u->sockets.listener, u->sockets.family, &u->link.counters);
     if (u->blocked != was_blocked)
         watch(&u->listener);
+}
+
+/* What this turn has queued may promise what is not safe yet: then the barrier goes on. */
+static void go_on(struct udp *u)
+{
+    if (!u->fresh) {
+        flush(&u->link);
+        return;
+    }
+    u->blocked = false;
+    watch(&u->listener);
 }
 
 static void on_poll(uv_poll_t *handle, int status, int events)
@@ -111,7 +124,7 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     if (events & UV_READABLE)
         read_source(source);
     if ((events & UV_WRITABLE) && !source->udp->closing)
-        flush(&source->udp->link);
+        go_on(source->udp);
 }
 
 static void enqueue(struct udp *u, const uint8_t *key, const uint8_t *route, struct sn_bytes wire)
@@ -120,6 +133,7 @@ static void enqueue(struct udp *u, const uint8_t *key, const uint8_t *route, str
         u->link.counters.oversize_out++;
         return;
     }
+    u->fresh = true;
     if (udp_queue_push(&u->queue, key, route, wire))
         return;
     /* One turn may have more to say than the queue holds, as when a message goes to thousands. */

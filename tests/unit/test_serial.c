@@ -65,6 +65,28 @@ START_TEST(carries_packets_both_ways)
 }
 END_TEST
 
+/* The barrier: whatever was queued behind it may not be safe yet, even when the port has something
+ * to say meanwhile. */
+START_TEST(nothing_queued_leaves_before_a_flush)
+{
+    struct serial_bench b;
+    struct sn_peer peer = {.link = 3};
+    uint8_t heard[8];
+
+    opened(&b, "");
+    link_send(b.link, &peer, sn_bytes("\x02\x17", 2));
+    dongle_says(&b, pingreq, sizeof pingreq);
+    for (int i = 0; i < 50 && b.packets == 0; i++)
+        uv_run(&b.loop, UV_RUN_ONCE);
+    ck_assert_uint_eq(b.packets, 1);
+    ck_assert_uint_eq(b.link->counters.datagrams_out, 0);
+    link_flush(b.link);
+    ck_assert_uint_eq(b.link->counters.datagrams_out, 1);
+    ck_assert_uint_eq(dongle_hears(&b, heard, 4, 5000), 4);
+    serial_bench_close(&b);
+}
+END_TEST
+
 START_TEST(takes_one_octet_at_a_time)
 {
     struct serial_bench b;
@@ -434,6 +456,7 @@ int main(void)
 
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, carries_packets_both_ways);
+    tcase_add_test(tcase, nothing_queued_leaves_before_a_flush);
     tcase_add_test(tcase, takes_one_octet_at_a_time);
     tcase_add_test(tcase, a_broadcast_is_a_frame);
     tcase_add_test(tcase, waits_quietly_for_a_port);

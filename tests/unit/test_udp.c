@@ -216,6 +216,29 @@ START_TEST(what_a_full_socket_does_not_take_leaves_later)
 }
 END_TEST
 
+/* The barrier: whatever was queued behind it may not be safe yet. */
+START_TEST(nothing_queued_leaves_before_a_flush)
+{
+    struct udp_bench b;
+    int fd = device_open("127.0.0.1");
+
+    ck_assert(udp_bench_open(&b, "127.0.0.1"));
+    device_says(fd, "127.0.0.1", udp_bench_port(&b), "a", 1);
+    udp_bench_receive(&b, 1);
+    link_send(b.link, &b.peer, sn_bytes("x", 1));
+    busy_sends = 1;
+    link_flush(b.link);
+    link_send(b.link, &b.peer, sn_bytes("y", 1));
+    uv_run(&b.loop, UV_RUN_ONCE);   /* the socket is writable again */
+    uv_run(&b.loop, UV_RUN_NOWAIT); /* and is not waited for */
+    ck_assert_uint_eq(b.link->counters.datagrams_out, 0);
+    link_flush(b.link);
+    ck_assert_uint_eq(b.link->counters.datagrams_out, 2);
+    close(fd);
+    udp_bench_close(&b);
+}
+END_TEST
+
 #define ROWS(table) ((int)(sizeof(table) / sizeof *(table)))
 
 int main(void)
@@ -231,5 +254,6 @@ int main(void)
     tcase_add_test(tcase, a_queue_that_stays_full_drops_and_counts);
     tcase_add_test(tcase, a_refused_datagram_hurts_nobody_else);
     tcase_add_test(tcase, what_a_full_socket_does_not_take_leaves_later);
+    tcase_add_test(tcase, nothing_queued_leaves_before_a_flush);
     return run_case("udp", tcase);
 }
