@@ -135,6 +135,7 @@ struct config_errors {
 struct config_overrides {
     const char *broker_url; /* -b */
     const char *udp_listen; /* -u: replaces every [udp] section */
+    const char *state_path; /* -s */
 };
 
 /* `path` NULL: defaults and overrides only. NULL with `errors` filled when anything is wrong; the

@@ -235,6 +235,9 @@ static void apply_overrides(struct draft *draft, const struct config_overrides *
     if (overrides && overrides->broker_url)
         override(draft, draft_entry(draft, "broker"), &config->broker, AT_broker_url, "-b",
                  overrides->broker_url);
+    if (overrides && overrides->state_path)
+        override(draft, draft_entry(draft, "store"), &config->store, AT_store_path, "-s",
+                 overrides->state_path);
     if (replace)
         config->udp_count = 0;
     if (config->udp_count > 0 || (config->serial_count > 0 && !replace))

@@ -39,9 +39,11 @@ extern const struct section config_sections[SECTIONS_COUNT];
 #define OPTION_AT_BROKER(type, key, value, least, most, help) AT_broker_##key,
 #define OPTION_AT_UDP(type, key, value, least, most, help)    AT_udp_##key,
 #define OPTION_AT_SERIAL(type, key, value, least, most, help) AT_serial_##key,
+#define OPTION_AT_STORE(type, key, value, least, most, help)  AT_store_##key,
 enum { BROKER_OPTIONS(OPTION_AT_BROKER) };
 enum { UDP_OPTIONS(OPTION_AT_UDP) };
 enum { SERIAL_OPTIONS(OPTION_AT_SERIAL) };
+enum { STORE_OPTIONS(OPTION_AT_STORE) };
 
 const struct section *section_find(const char *key);
 const struct option *option_find(const struct section *section, const char *key);

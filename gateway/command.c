@@ -8,14 +8,15 @@
 #include "sn/link/serial_find.h"
 
 static const char help[] =
-    "Usage: mqtt-sn-gateway [-c FILE] [-b BROKER-URL] [-u UDP-ADDRESS] [-v...]\n"
+    "Usage: mqtt-sn-gateway [-c FILE] [-b BROKER-URL] [-u UDP-ADDRESS] [-s FILE] [-v...]\n"
     "\n"
     "Stands between MQTT-SN 1.2 devices and an MQTT broker. Without a file: broker\n"
-    "mqtt://localhost:1883, devices over UDP on [::]:1883.\n"
+    "mqtt://localhost:1883, devices over UDP on [::]:1883, state kept in memory.\n"
     "\n"
     "  -c, --config FILE      read the configuration from FILE\n"
     "  -b, --broker URL       mqtt://HOST[:PORT], mqtts://HOST[:PORT] or unix:PATH\n"
     "  -u, --udp ADDRESS      listen on ADDRESS:PORT instead of the [udp] sections\n"
+    "  -s, --state FILE       keep sessions and waiting messages in FILE, for the next start\n"
     "  -v, --verbose          one log level more each time: debug, trace\n"
     "      --check            read and check the configuration, start nothing\n"
     "      --print-config     print the configuration as it is understood\n"
@@ -25,8 +26,8 @@ static const char help[] =
     "      --help             print this\n"
     "\n"
     "Signals: TERM and INT stop, HUP reads the configuration again, USR1 logs all counters and\n"
-    "sessions. Exit codes: 0, 64 usage, 69 a socket is not available, 74 input or output,\n"
-    "78 configuration.\n";
+    "sessions. Exit codes: 0, 64 usage, 69 a socket or the state file is not available,\n"
+    "74 input or output, 78 configuration.\n";
 
 enum {
     OPTION_CHECK = 256,
@@ -41,6 +42,7 @@ static const struct option options[] = {
     {"config", required_argument, NULL, 'c'},
     {"broker", required_argument, NULL, 'b'},
     {"udp", required_argument, NULL, 'u'},
+    {"state", required_argument, NULL, 's'},
     {"verbose", no_argument, NULL, 'v'},
     {"check", no_argument, NULL, OPTION_CHECK},
     {"print-config", no_argument, NULL, OPTION_PRINT_CONFIG},
@@ -57,6 +59,7 @@ static bool take_option(struct command *command, int option)
     case 'c': command->config_path = optarg; return true;
     case 'b': command->overrides.broker_url = optarg; return true;
     case 'u': command->overrides.udp_listen = optarg; return true;
+    case 's': command->overrides.state_path = optarg; return true;
     case 'v': command->verbosity++; return true;
     case OPTION_CHECK: command->action = CHECK; return true;
     case OPTION_PRINT_CONFIG: command->action = PRINT_CONFIG; return true;
@@ -73,7 +76,7 @@ bool command_parse(struct command *command, int argc, char **argv)
     int option;
 
     *command = (struct command){.action = RUN};
-    while ((option = getopt_long(argc, argv, "c:b:u:v", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:b:u:s:v", options, NULL)) != -1) {
         if (!take_option(command, option)) {
             fputs("Try mqtt-sn-gateway --help\n", stderr);
             return false;
@@ -113,6 +116,10 @@ static void show_check(const struct config *config)
     else
         printf("broker %s %s port %u\n", broker->kind == ENDPOINT_TLS ? "mqtts" : "mqtt",
                broker->host, broker->port);
+    if (*config->store.path && config->store.sync != SYNC_OFF)
+        printf("state %s\n", config->store.path);
+    else
+        printf("state in memory\n");
     printf("configuration ok\n");
 }
 

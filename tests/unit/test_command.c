@@ -17,6 +17,8 @@ static const struct line {
     {{"gw"}, true, {.action = RUN}},
     {{"gw", "-c", "a.ini", "-vv"}, true, {.config_path = "a.ini", .verbosity = 2}},
     {{"gw", "--check", "--config=a.ini"}, true, {.action = CHECK, .config_path = "a.ini"}},
+    {{"gw", "-s", "/var/lib/x"}, true, {.overrides = {.state_path = "/var/lib/x"}}},
+    {{"gw", "--state", "x"}, true, {.overrides = {.state_path = "x"}}},
     {{"gw", "-b", "unix:/run/m", "-u", "127.0.0.1:1"},
      true,
      {.overrides = {.broker_url = "unix:/run/m", .udp_listen = "127.0.0.1:1"}}},
@@ -51,6 +53,7 @@ START_TEST(reads_a_command_line)
     ck_assert_uint_eq(command.verbosity, line->expected.verbosity);
     ck_assert(same_text(command.config_path, line->expected.config_path));
     ck_assert(same_text(command.overrides.broker_url, line->expected.overrides.broker_url));
+    ck_assert(same_text(command.overrides.state_path, line->expected.overrides.state_path));
     ck_assert(same_text(command.overrides.udp_listen, line->expected.overrides.udp_listen));
 }
 END_TEST

@@ -414,8 +414,10 @@ END_TEST
 START_TEST(command_line_wins)
 {
     static const char file[] = "[broker]\nurl = unix:/run/x\nusername = me\n"
-                               "[udp a]\nlisten = [::]:1\n[udp b]\nlisten = [::]:1\nhops=7\n";
-    struct config_overrides overrides = {.broker_url = "mqtt://b", .udp_listen = "127.0.0.1:0"};
+                               "[udp a]\nlisten = [::]:1\n[udp b]\nlisten = [::]:1\nhops=7\n"
+                               "[store]\npath = /tmp/y\nsync = full\n";
+    struct config_overrides overrides = {
+        .broker_url = "mqtt://b", .udp_listen = "127.0.0.1:0", .state_path = "/var/lib/x"};
     char path[] = "config-XXXXXX";
 
     write_file(path, file, strlen(file));
@@ -423,6 +425,8 @@ START_TEST(command_line_wins)
     unlink(path);
     ck_assert_str_eq(config->broker.address.host, "b");
     ck_assert_str_eq(config->broker.username, "me");
+    ck_assert_str_eq(config->store.path, "/var/lib/x");
+    ck_assert_uint_eq(config->store.sync, SYNC_FULL);
     ck_assert_uint_eq(config->udp_count, 1);
     ck_assert_str_eq(config->udp[0].address.host, "127.0.0.1");
     ck_assert_uint_eq(config->udp[0].address.port, 0);
