@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+#include "gateway/command.h"
 #include "gateway/log.h"
 #include "gateway/tell.h"
 #include "sn/link/serial.h"
@@ -19,8 +20,16 @@ static void to_core(void *self, const struct sn_peer *from, struct sn_bytes wire
     struct gateway *g = self;
 
     tell_packet("in", from, wire);
-    if (!g->stopping)
+    if (store_failing(g->store))
+        g->unheard++; /* it cannot be answered; the device says it again */
+    else if (!g->stopping)
         core_datagram(g->core, uv_now(&g->uv), from, wire);
+}
+
+static void flush_links(struct gateway *g)
+{
+    for (size_t i = 0; i < g->link_count; i++)
+        link_flush(g->links[i]);
 }
 
 /* A barrier ahead of time, for the datagrams alone. */
@@ -28,8 +37,8 @@ static void links_full(void *self)
 {
     struct gateway *g = self;
 
-    for (size_t i = 0; i < g->link_count; i++)
-        link_flush(g->links[i]);
+    if (store_commit(g->store, uv_now(&g->uv)))
+        flush_links(g);
 }
 
 static void sink_send(void *self, const struct sn_peer *to, struct sn_bytes wire)
@@ -62,6 +71,13 @@ static bool sink_request(void *self, const struct bridge_request *request)
     return bridge_request(g->bridge, request);
 }
 
+static void sink_record(void *self, const struct record *record)
+{
+    struct gateway *g = self;
+
+    store_record(g->store, record);
+}
+
 static void sink_notice(void *self, const struct notice *notice)
 {
     (void)self;
@@ -71,8 +87,12 @@ static void sink_notice(void *self, const struct notice *notice)
 static void from_bridge(void *self, const struct bridge_event *event)
 {
     struct gateway *g = self;
+    /* The broker counts a message as taken, and hears of it with the good-bye. */
+    bool counts = event->type == BRIDGE_MESSAGE || event->type == BRIDGE_PUBLISHED;
 
-    if (!g->stopping)
+    if (uv_is_closing((uv_handle_t *)&g->barrier))
+        return;
+    if (!g->stopping || counts)
         core_bridge_event(g->core, uv_now(&g->uv), event);
 }
 
@@ -87,17 +107,27 @@ static void on_deadline(uv_timer_t *timer)
     struct gateway *g = timer->data;
 
     g->armed = NEVER;
-    if (!g->stopping)
+    if (!g->stopping && !store_failing(g->store)) /* a repetition that does not leave is none */
         core_expire(g->core, uv_now(&g->uv));
 }
 
-/* One timer for all the core's deadlines. A deadline that has passed fires in the next turn. */
+/* What is to be done next without anything coming in. */
+static msec_t next_due(const struct gateway *g)
+{
+    msec_t retry = store_retry_at(g->store);
+
+    if (store_failing(g->store))
+        return g->stopping && g->stop_at < retry ? g->stop_at : retry;
+    if (g->effects) /* left over by a barrier that produced ever more: go on without waiting */
+        return uv_now(&g->uv);
+    return g->stopping ? g->stop_at : core_deadline(g->core);
+}
+
+/* One timer for all. What is due already fires in the next turn. */
 static void arm(struct gateway *g)
 {
-    msec_t due = g->stopping ? g->stop_at : core_deadline(g->core), now = uv_now(&g->uv);
+    msec_t due = next_due(g), now = uv_now(&g->uv);
 
-    if (g->effects) /* left over by a barrier that produced ever more: go on without waiting */
-        due = now;
     if (due == g->armed)
         return;
     g->armed = due;
@@ -131,13 +161,18 @@ static void on_barrier(uv_prepare_t *handle)
 
     for (int round = 0; round < BARRIER_ROUNDS; round++) {
         g->effects = false;
-        for (size_t i = 0; i < g->link_count; i++)
-            link_flush(g->links[i]);
+        if (!store_commit(g->store, uv_now(&g->uv)))
+            break; /* what is queued stays queued */
+        flush_links(g);
         bridge_flush(g->bridge);
         if (!g->effects)
             break;
     }
     stop_if_done(g);
+    if (store_lost(g->store)) {
+        g->code = EXIT_IO;
+        uv_stop(&g->uv);
+    }
     arm(g);
 }
 
@@ -236,6 +271,7 @@ static bool new_core(struct gateway *g, const struct config *config, char *error
                                    .send = sink_send,
                                    .broadcast = sink_broadcast,
                                    .request = sink_request,
+                                   .record = sink_record,
                                    .notice = sink_notice};
     uint8_t seed[16];
 
@@ -250,22 +286,32 @@ static bool new_core(struct gateway *g, const struct config *config, char *error
     return g->core != NULL;
 }
 
-bool loop_open(struct gateway *g, const struct config *config, char *error, size_t size)
+static bool new_bridge(struct gateway *g, const struct config *config, char *error, size_t size)
 {
+    g->bridge = bridge_new(&g->uv, config, (struct bridge_sink){g, from_bridge, bridge_notice});
+    if (!g->bridge)
+        snprintf(error, size, "out of memory for the broker connections");
+    return g->bridge != NULL;
+}
+
+int loop_open(struct gateway *g, const struct config *config, char *error, size_t size)
+{
+    int code;
+
     *g = (struct gateway){.config = config, .armed = NEVER};
     uv_loop_init(&g->uv);
     uv_prepare_init(&g->uv, &g->barrier);
     uv_timer_init(&g->uv, &g->deadline);
     g->barrier.data = g->deadline.data = g;
-    if (!new_core(g, config, error, size) || !open_links(g, config, error, size))
-        return false;
-    g->bridge = bridge_new(&g->uv, config, (struct bridge_sink){g, from_bridge, bridge_notice});
-    if (!g->bridge) {
-        snprintf(error, size, "out of memory for the broker connections");
-        return false;
-    }
+    if (!new_core(g, config, error, size))
+        return EXIT_UNAVAILABLE;
+    code = store_open(&g->store, config, error, size);
+    if (code != 0)
+        return code;
+    if (!open_links(g, config, error, size) || !new_bridge(g, config, error, size))
+        return EXIT_UNAVAILABLE;
     uv_prepare_start(&g->barrier, on_barrier);
-    return true;
+    return 0;
 }
 
 void loop_run(struct gateway *g)
@@ -285,8 +331,8 @@ void loop_stop(struct gateway *g)
     core_stop(g->core);
     g->stopping = true;
     g->stop_at = uv_now(&g->uv) + LINKS_STOP_MS;
-    for (size_t i = 0; i < g->link_count; i++)
-        link_flush(g->links[i]);
+    if (store_commit(g->store, uv_now(&g->uv)))
+        flush_links(g);
     bridge_stop(g->bridge, STOP_MS, on_bridge_stopped, g);
 }
 
@@ -308,7 +354,7 @@ static void drain(struct gateway *g)
         log_debug("left with work under way");
 }
 
-void loop_close(struct gateway *g)
+int loop_close(struct gateway *g)
 {
     g->stopping = true;
     uv_close((uv_handle_t *)&g->barrier, NULL);
@@ -320,4 +366,7 @@ void loop_close(struct gateway *g)
     tell_links(NULL, 0);
     if (g->core)
         core_free(g->core);
+    if (!store_close(g->store))
+        g->code = EXIT_IO;
+    return g->code;
 }

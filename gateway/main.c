@@ -164,25 +164,24 @@ static void unwatch_signals(struct daemon *d)
 static int run(struct daemon *d)
 {
     char error[512];
-    int code = EXIT_SUCCESS;
+    int code;
 
     log_init();
     apply_level(d);
     raise_descriptor_limit(d->started);
-    bool open = loop_open(&d->gateway, d->started, error, sizeof error);
+    int refused = loop_open(&d->gateway, d->started, error, sizeof error);
     watch_signals(d);
-    if (open) {
+    if (refused == 0) {
         log_info("started version=%s gateway_id=%u", VERSION, d->started->gateway.id);
         loop_run(&d->gateway);
         log_info("stopped");
     } else {
         log_write(NULL, LEVEL_ERROR, "%s", error);
-        code = EXIT_UNAVAILABLE;
     }
     unwatch_signals(d);
-    loop_close(&d->gateway);
+    code = loop_close(&d->gateway);
     log_tell_suppressed();
-    return code;
+    return refused ? refused : code;
 }
 
 int main(int argc, char **argv)

@@ -26,6 +26,16 @@ static void compare_broker(const struct broker_config *a, const struct broker_co
         changed(self, "[broker] psk_file, what it holds");
 }
 
+static void compare_store(const struct store_config *a, const struct store_config *b,
+                          changed_fn *changed, void *self)
+{
+#define X(type, key, value, least, most, help)                                                     \
+    if (!SAME_##type(key))                                                                         \
+        changed(self, "[store] " #key);
+    STORE_OPTIONS(X)
+#undef X
+}
+
 static void compare_udp(const struct udp_config *a, const struct udp_config *b, changed_fn *changed,
                         void *self)
 {
@@ -65,5 +75,6 @@ void reload_compare(const struct config *started, const struct config *now,
     if (started->gateway.id != now->gateway.id)
         changed(self, "[gateway] id, for the broker side");
     compare_broker(&started->broker, &now->broker, changed, self);
+    compare_store(&started->store, &now->store, changed, self);
     compare_links(started, now, changed, self);
 }

@@ -33,6 +33,17 @@ static void report_bridge(const struct bridge *bridge)
 #undef X
 }
 
+static void report_store(const struct gateway *g)
+{
+    const struct store_counters *counters = store_counters(g->store);
+
+    say("report store=%s", store_failing(g->store) ? "failing" : "ok");
+    say("report counter=store.unheard value=%" PRIu64, g->unheard);
+#define X(name, help) say("report counter=store.%s value=%" PRIu64, #name, counters->name);
+    STORE_COUNTERS(X)
+#undef X
+}
+
 static void report_more(void *self, const char *counter, uint64_t value)
 {
     const struct link *link = self;
@@ -94,6 +105,7 @@ void report_all(struct gateway *g)
     log_tell_suppressed();
     report_core(g->core);
     report_bridge(g->bridge);
+    report_store(g);
     for (size_t i = 0; i < g->link_count; i++)
         report_link(g->links[i]);
     core_each_session(g->core, report_session, &report);

@@ -20,6 +20,8 @@ static const struct change {
      "[broker] url;[broker] ack_timeout;"},
     {"[broker]\nusername = u\npassword = old\n", "[broker]\nusername = u\npassword = new\n",
      "[broker] password;"},
+    {"[store]\nsync = full\n", "[store]\npath = /a\n[spool]\nmax_age = 1\n",
+     "[store] path;[store] sync;"},
     {"[udp]\nmax_packet = 100\n", "[udp]\nmax_packet = 200\n", "[udp] max_packet;"},
     {"[udp]\nlisten = 127.0.0.1:1\n", "[udp]\nlisten = 127.0.0.1:1\n[udp b]\nlisten = [::1]:1\n",
      "[udp], the number of listeners;"},
