@@ -36,7 +36,7 @@ struct framing_options {
     enum framing_api api;
     size_t max_packet;    /* longest MQTT-SN message, envelope included */
     uint32_t byte_gap_ms; /* raw, xbee: a frame with a longer silence inside is given up; 0: 50 */
-    uint32_t status_ms;   /* a transmit status that stays out so long is a failure; 0: 5000 */
+    uint32_t status_ms;   /* nobody waits longer for a transmit status; 0: 5000 */
     uint8_t in_flight;    /* frames under way to a dongle that answers with a status; 0: 1 */
 };
 
@@ -68,6 +68,7 @@ enum framing_sent {
     FRAMING_UNREACHABLE, /* given up by the radio for good */
     FRAMING_TOO_LONG,    /* for the radio; framing_room has the limit now */
     FRAMING_UNKNOWN,     /* its status stayed out: it may well have been delivered */
+    FRAMING_OVERDUE,     /* not the last word: later than usual, others may go meanwhile */
 };
 
 struct framing_sink {
@@ -98,6 +99,7 @@ struct framing_sink {
     X(cut_short, "frames dropped: the next one began, or silence, before their end")               \
     X(unknown_frames, "frames of a type that is not understood, ignored")                          \
     X(statuses, "transmit statuses received")                                                      \
+    X(statuses_overdue, "transmit statuses later than usual, come or not")                         \
     X(status_timeouts, "transmit statuses that stayed out")                                        \
     X(delivery_failures, "transmit statuses that told of a failure")                               \
     X(dongle_resets, "restarts of the dongle")

@@ -6,8 +6,10 @@
  * firmware that does not know NP tells it by refusing a frame.
  *
  * Every frame to one node bears a frame id, and its transmit status closes it. Broadcasts bear 0
- * and get no status. */
+ * and get no status. A status that is lost on the line must not hold a place in the window until
+ * the last hope for it is gone: see xbee_flight.h. */
 #include "sn/framing/framing_private.h"
+#include "sn/framing/patience.h"
 #include "sn/framing/xbee_flight.h"
 #include "sn/framing/xbee_frames.h"
 
@@ -15,6 +17,8 @@
 #define ASK_MS            1000
 #define ASK_TIMES         3
 #define DEFAULT_STATUS_MS 5000
+#define STATUS_FIRST_MS   1000
+#define STATUS_FLOOR_MS   200 /* a busy host alone may be so late */
 
 enum question { ASKS_NOTHING, ASKS_AP, ASKS_NP }; /* also the frame id of the question */
 
@@ -26,6 +30,7 @@ struct xbee {
     uint64_t ask_again;
     struct xbee_route last; /* of the last packet: a module uses one form for all */
     struct flight flight;
+    struct patience patience;
 };
 
 static struct xbee *xbee_of(struct framing *f)
@@ -57,11 +62,17 @@ static void ask_first(struct xbee *x, uint64_t now_ms)
     ask(x, now_ms, x->base.options.api == FRAMING_API_AUTO ? ASKS_AP : ASKS_NP);
 }
 
+static uint32_t status_ms(const struct xbee *x)
+{
+    return x->base.options.status_ms ? x->base.options.status_ms : DEFAULT_STATUS_MS;
+}
+
 static void start(struct framing *f, uint64_t now_ms)
 {
     struct xbee *x = xbee_of(f);
 
     flight_init(&x->flight, f->options.in_flight);
+    patience_init(&x->patience, STATUS_FIRST_MS, STATUS_FLOOR_MS, status_ms(x));
     x->last = (struct xbee_route){0};
     x->escaped = f->options.api == FRAMING_API_2;
     ask_first(x, now_ms);
@@ -90,7 +101,7 @@ static void on_answer(struct xbee *x, uint64_t now_ms, struct sn_reader r)
     }
 }
 
-static void on_status(struct xbee *x, uint8_t frame_id, uint8_t status)
+static void on_status(struct xbee *x, uint64_t now_ms, uint8_t frame_id, uint8_t status)
 {
     enum framing_sent result = xbee_sent(status);
     struct flight_slot slot;
@@ -98,6 +109,7 @@ static void on_status(struct xbee *x, uint8_t frame_id, uint8_t status)
     x->base.counters.statuses++;
     if (!flight_take(&x->flight, frame_id, &slot))
         return;
+    patience_came(&x->patience, now_ms - slot.sent_at);
     if (result != FRAMING_DELIVERED)
         x->base.counters.delivery_failures++;
     if (status == XBEE_NO_ADDRESS || status == XBEE_NO_ROUTE)
@@ -119,7 +131,8 @@ static void on_modem(struct xbee *x, uint64_t now_ms, uint8_t status)
     x->flight.last_id = lost.last_id; /* a late status must not meet another frame */
     ask_first(x, now_ms);
     while (flight_take_due(&lost, NEVER, &slot))
-        framing_tell_sent(&x->base, slot.ticket, FRAMING_TRY_AGAIN);
+        framing_tell_sent(&x->base, slot.ticket,
+                          slot.overdue ? FRAMING_UNKNOWN : FRAMING_TRY_AGAIN);
     framing_tell_reset(&x->base);
 }
 
@@ -167,8 +180,8 @@ static uint64_t *on_frame(struct xbee *x, uint64_t now_ms, struct sn_bytes field
     case XBEE_RX_EXPLICIT:
     case XBEE_RX64:
     case XBEE_RX16: return on_packet(x, fields);
-    case XBEE_STATUS: on_status(x, field[1], field[5]); return NULL;
-    case XBEE_STATUS_802154: on_status(x, field[1], field[2]); return NULL;
+    case XBEE_STATUS: on_status(x, now_ms, field[1], field[5]); return NULL;
+    case XBEE_STATUS_802154: on_status(x, now_ms, field[1], field[2]); return NULL;
     case XBEE_MODEM: on_modem(x, now_ms, field[1]); return NULL;
     case XBEE_AT_ANSWER:
         on_answer(x, now_ms, sn_reader(sn_bytes(field + 1, fields.len - 1)));
@@ -238,12 +251,33 @@ static bool ready(const struct framing *f)
     return x->asks != ASKS_AP && !flight_is_full(&x->flight);
 }
 
+static void give_up(struct xbee *x, const struct flight_slot *slot)
+{
+    x->base.counters.status_timeouts++;
+    framing_tell_sent(&x->base, slot->ticket, FRAMING_UNKNOWN);
+}
+
+static void add_to_flight(struct xbee *x, const struct framing_frame *frame)
+{
+    uint64_t now_ms = frame->now_ms, deadline = now_ms + status_ms(x);
+    struct flight_slot evicted;
+
+    bool has_evicted = flight_evict(&x->flight, &evicted);
+
+    flight_add(&x->flight, (struct flight_slot){.ticket = frame->ticket,
+                                                .sent_at = now_ms,
+                                                .deadline = deadline,
+                                                .len = frame->packet.len,
+                                                .to = *frame->to});
+    if (has_evicted)
+        give_up(x, &evicted);
+}
+
 static bool encode(struct framing *f, const struct framing_frame *frame, struct sn_writer *out)
 {
     struct xbee *x = xbee_of(f);
     struct framing_address to = *frame->to;
     struct sn_writer fields = sn_writer(f->closed.octets, f->closed.cap);
-    uint32_t status_ms = f->options.status_ms ? f->options.status_ms : DEFAULT_STATUS_MS;
     uint8_t frame_id = to.broadcast ? 0 : flight_next_id(&x->flight);
 
     if (flight_is_stale(&x->flight, &to))
@@ -255,17 +289,15 @@ static bool encode(struct framing *f, const struct framing_frame *frame, struct 
     if (to.broadcast)
         framing_tell_sent(f, frame->ticket, FRAMING_DELIVERED);
     else
-        flight_add(&x->flight, (struct flight_slot){.ticket = frame->ticket,
-                                                    .deadline = frame->now_ms + status_ms,
-                                                    .len = frame->packet.len,
-                                                    .to = *frame->to});
+        add_to_flight(x, frame);
     return true;
 }
 
 static uint64_t deadline(const struct framing *f)
 {
     const struct xbee *x = const_xbee_of(f);
-    uint64_t due = earlier(window_deadline(f), flight_deadline(&x->flight));
+    uint64_t due =
+        earlier(window_deadline(f), flight_deadline(&x->flight, patience_ms(&x->patience)));
 
     return x->asks == ASKS_NOTHING ? due : earlier(due, x->ask_again);
 }
@@ -281,6 +313,22 @@ static void ask_on(struct xbee *x, uint64_t now_ms)
         x->asks = ASKS_NOTHING;
 }
 
+/* The patience of now counts, not that of when a frame went: statuses of later ones, which have
+ * come, tell that one of an earlier one is lost. */
+static void expire_window(struct xbee *x, uint64_t now_ms)
+{
+    uint32_t wait_ms = patience_ms(&x->patience);
+    uint64_t before = x->base.counters.statuses_overdue;
+    struct flight_slot slot;
+
+    while (flight_take_overdue(&x->flight, now_ms, wait_ms, &slot)) {
+        x->base.counters.statuses_overdue++;
+        framing_tell_sent(&x->base, slot.ticket, FRAMING_OVERDUE);
+    }
+    if (x->base.counters.statuses_overdue > before)
+        patience_missed(&x->patience);
+}
+
 static void expire(struct framing *f, uint64_t now_ms)
 {
     struct xbee *x = xbee_of(f);
@@ -288,10 +336,9 @@ static void expire(struct framing *f, uint64_t now_ms)
 
     if (x->asks != ASKS_NOTHING && x->ask_again <= now_ms)
         ask_on(x, now_ms);
-    while (flight_take_due(&x->flight, now_ms, &slot)) {
-        f->counters.status_timeouts++;
-        framing_tell_sent(f, slot.ticket, FRAMING_UNKNOWN);
-    }
+    expire_window(x, now_ms);
+    while (flight_take_due(&x->flight, now_ms, &slot))
+        give_up(x, &slot);
 }
 
 const struct framing_ops xbee_ops = {

@@ -3,18 +3,20 @@
 
 #include <assert.h>
 
+#include "sn/framing/framing_private.h"
+
 #define NO_ID 0
 
 void flight_init(struct flight *f, unsigned limit)
 {
-    *f = (struct flight){.limit = (uint8_t)(limit < FLIGHT_MAX ? limit : FLIGHT_MAX)};
+    *f = (struct flight){.limit = (uint8_t)(limit < WINDOW_MAX ? limit : WINDOW_MAX)};
     if (f->limit == 0)
         f->limit = 1;
 }
 
 bool flight_is_full(const struct flight *f)
 {
-    return f->count >= f->limit;
+    return f->window >= f->limit;
 }
 
 static const struct flight_slot *find(const struct flight *f, uint8_t frame_id)
@@ -42,7 +44,7 @@ void flight_add(struct flight *f, struct flight_slot slot)
     assert(!flight_is_full(f) && free_slot);
     slot.frame_id = f->last_id = flight_next_id(f);
     f->slots[free_slot - f->slots] = slot;
-    f->count++;
+    f->window++;
 }
 
 bool flight_take(struct flight *f, uint8_t frame_id, struct flight_slot *out)
@@ -53,8 +55,38 @@ bool flight_take(struct flight *f, uint8_t frame_id, struct flight_slot *out)
         return false;
     *out = *slot;
     f->slots[slot - f->slots].frame_id = NO_ID;
-    f->count--;
+    if (!slot->overdue)
+        f->window--;
     return true;
+}
+
+bool flight_evict(struct flight *f, struct flight_slot *out)
+{
+    const struct flight_slot *oldest = NULL;
+
+    if (find(f, NO_ID))
+        return false;
+    for (size_t i = 0; i < FLIGHT_MAX; i++)
+        if (f->slots[i].overdue && (!oldest || f->slots[i].deadline < oldest->deadline))
+            oldest = &f->slots[i];
+    assert(oldest); /* the window alone is smaller */
+    return flight_take(f, oldest->frame_id, out);
+}
+
+bool flight_take_overdue(struct flight *f, uint64_t now_ms, uint32_t wait_ms,
+                         struct flight_slot *out)
+{
+    for (size_t i = 0; i < FLIGHT_MAX; i++) {
+        struct flight_slot *slot = &f->slots[i];
+        if (slot->frame_id == NO_ID || slot->overdue || slot->sent_at + wait_ms > now_ms ||
+            slot->deadline <= now_ms)
+            continue;
+        slot->overdue = true;
+        f->window--;
+        *out = *slot;
+        return true;
+    }
+    return false;
 }
 
 bool flight_take_due(struct flight *f, uint64_t now_ms, struct flight_slot *out)
@@ -65,13 +97,18 @@ bool flight_take_due(struct flight *f, uint64_t now_ms, struct flight_slot *out)
     return false;
 }
 
-uint64_t flight_deadline(const struct flight *f)
+uint64_t flight_deadline(const struct flight *f, uint32_t wait_ms)
 {
     uint64_t deadline = UINT64_MAX;
 
-    for (size_t i = 0; i < FLIGHT_MAX; i++)
-        if (f->slots[i].frame_id != NO_ID && f->slots[i].deadline < deadline)
-            deadline = f->slots[i].deadline;
+    for (size_t i = 0; i < FLIGHT_MAX; i++) {
+        const struct flight_slot *slot = &f->slots[i];
+        if (slot->frame_id == NO_ID)
+            continue;
+        deadline = earlier(deadline, slot->deadline);
+        if (!slot->overdue)
+            deadline = earlier(deadline, slot->sent_at + wait_ms);
+    }
     return deadline;
 }
 

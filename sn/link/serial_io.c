@@ -86,6 +86,7 @@ static void on_sent(void *self, uint32_t ticket, enum framing_sent result)
         return;
     switch (result) {
     case FRAMING_TRY_AGAIN: try_again(s, cell); return;
+    case FRAMING_OVERDUE: cell->state = CELL_OVERDUE; return;
     case FRAMING_UNREACHABLE: s->counters.unreachable++; break;
     case FRAMING_TOO_LONG: s->counters.too_long_for_radio++; break;
     case FRAMING_UNKNOWN: /* who needs it to arrive repeats it; others must not see it twice */
@@ -355,6 +356,18 @@ bool serial_io_pending(const struct serial *s)
     return s->out_sent < s->out_len || s->queue.first || s->queue.delayed > 0;
 }
 
+/* True when there is a copy of the packet that need not be sent again. One that is overdue gives
+ * way to a repetition, which is sent in its stead: only one of them may still be repeated. */
+static bool is_superseded(struct serial *s, const struct framing_address *to, struct sn_bytes wire)
+{
+    struct serial_cell *held = serial_queue_find(&s->queue, to, wire);
+
+    if (!held || held->state != CELL_OVERDUE)
+        return held;
+    serial_queue_drop(&s->queue, held);
+    return false;
+}
+
 void serial_io_send(struct serial *s, const struct framing_address *to, uint8_t radius,
                     struct sn_bytes wire)
 {
@@ -362,7 +375,7 @@ void serial_io_send(struct serial *s, const struct framing_address *to, uint8_t 
         s->counters.away++;
     else if (wire.len > s->link.max_packet)
         s->link.counters.oversize_out++;
-    else if (serial_queue_has(&s->queue, to, wire))
+    else if (is_superseded(s, to, wire))
         s->counters.superseded++;
     else if (!serial_queue_push(&s->queue, to, radius, wire))
         s->link.counters.queue_full++;

@@ -114,23 +114,23 @@ static bool same_address(const struct framing_address *a, const struct framing_a
            memcmp(a->octets, b->octets, a->len) == 0;
 }
 
-bool serial_queue_has(const struct serial_queue *q, const struct framing_address *to,
-                      struct sn_bytes packet)
+struct serial_cell *serial_queue_find(const struct serial_queue *q,
+                                      const struct framing_address *to, struct sn_bytes packet)
 {
     size_t flags = publish_flags(packet), left = q->held;
     uint8_t qos = flags < packet.len ? sn_qos(packet.data[flags]) : 1;
 
     if (qos != 1 && qos != 2)
-        return false;
+        return NULL;
     for (size_t i = 0; left > 0 && i < q->count; i++) {
-        const struct serial_cell *cell = at(q, i);
+        struct serial_cell *cell = at(q, i);
         if (cell->state == CELL_FREE)
             continue;
         left--;
         if (same_address(&cell->to, to) && is_repetition(serial_queue_packet(cell), packet, flags))
-            return true;
+            return cell;
     }
-    return false;
+    return NULL;
 }
 
 struct serial_cell *serial_queue_first(struct serial_queue *q, uint64_t now)
@@ -157,6 +157,11 @@ void serial_queue_start(struct serial_queue *q, struct serial_cell *cell)
     cell->state = CELL_UNDER_WAY;
 }
 
+static bool is_under_way(const struct serial_cell *cell)
+{
+    return cell->state == CELL_UNDER_WAY || cell->state == CELL_OVERDUE;
+}
+
 struct serial_cell *serial_queue_of(struct serial_queue *q, uint32_t ticket)
 {
     size_t place = ticket & PLACE;
@@ -164,12 +169,12 @@ struct serial_cell *serial_queue_of(struct serial_queue *q, uint32_t ticket)
     if (place >= q->count)
         return NULL;
     struct serial_cell *cell = at(q, place);
-    return cell->ticket == ticket && cell->state == CELL_UNDER_WAY ? cell : NULL;
+    return cell->ticket == ticket && is_under_way(cell) ? cell : NULL;
 }
 
 void serial_queue_delay(struct serial_queue *q, struct serial_cell *cell, uint64_t until)
 {
-    assert(cell->state == CELL_UNDER_WAY);
+    assert(is_under_way(cell));
     cell->state = CELL_DELAYED;
     cell->not_before = until;
     q->delayed++;

@@ -2,7 +2,8 @@
 /* serial_queue - packets for one dongle: waiting, under way, or to be repeated
  *
  * A pool of cells of one size, mapped once. A cell waits in order, is under way while the radio's
- * status is out, and goes back to the pool when it was delivered or given up. Who holds a ticket of
+ * status is out, overdue when that seems lost, and goes back to the pool when it was delivered or
+ * given up. Who holds a ticket of
  * an earlier use of a cell finds nothing.
  */
 #ifndef SN_LINK_SERIAL_QUEUE_H
@@ -12,7 +13,7 @@
 
 struct serial_cell {
     uint32_t ticket; /* place in the low 16 bits, how often it was used above; never 0 */
-    enum { CELL_FREE, CELL_WAITING, CELL_UNDER_WAY, CELL_DELAYED } state;
+    enum { CELL_FREE, CELL_WAITING, CELL_UNDER_WAY, CELL_OVERDUE, CELL_DELAYED } state;
     struct framing_address to;
     uint8_t radius, tries;
     uint64_t not_before; /* DELAYED */
@@ -35,10 +36,10 @@ void serial_queue_fini(struct serial_queue *q);
 bool serial_queue_push(struct serial_queue *q, const struct framing_address *to, uint8_t radius,
                        struct sn_bytes packet);
 
-/* True when this packet, or another repetition of it, is still held for the address. Two QoS 0
+/* The cell that holds this packet, or another repetition of it, for the address; or NULL. Two QoS 0
  * messages of one content are two, though, as nobody repeats them. */
-bool serial_queue_has(const struct serial_queue *q, const struct framing_address *to,
-                      struct sn_bytes packet);
+struct serial_cell *serial_queue_find(const struct serial_queue *q,
+                                      const struct framing_address *to, struct sn_bytes packet);
 
 /* The next one to send, or NULL. It stays where it is. */
 struct serial_cell *serial_queue_first(struct serial_queue *q, uint64_t now);
@@ -47,7 +48,7 @@ struct sn_bytes serial_queue_packet(const struct serial_cell *cell);
 /* The first is on its way now. */
 void serial_queue_start(struct serial_queue *q, struct serial_cell *cell);
 
-/* The cell of a ticket that is under way, or NULL. */
+/* The cell of a ticket that is under way, overdue or not, or NULL. */
 struct serial_cell *serial_queue_of(struct serial_queue *q, uint32_t ticket);
 void serial_queue_delay(struct serial_queue *q, struct serial_cell *cell, uint64_t until);
 void serial_queue_drop(struct serial_queue *q, struct serial_cell *cell);

@@ -43,7 +43,7 @@ static void on_sent(void *self, uint32_t ticket, enum framing_sent result)
     static const char *const results[] = {
         [FRAMING_DELIVERED] = "delivered",     [FRAMING_TRY_AGAIN] = "try again",
         [FRAMING_UNREACHABLE] = "unreachable", [FRAMING_TOO_LONG] = "too long",
-        [FRAMING_UNKNOWN] = "unknown",
+        [FRAMING_UNKNOWN] = "unknown",         [FRAMING_OVERDUE] = "overdue",
     };
     struct framing_bench *b = self;
 

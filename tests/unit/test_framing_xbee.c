@@ -250,7 +250,7 @@ START_TEST(matches_statuses_by_frame_id)
     struct framing_bench b;
 
     options.in_flight = 2;
-    options.status_ms = 700;
+    options.status_ms = 700; /* less than the first wait: no overdue before */
     framing_bench_open(&b, &options);
     framing_bench_hear_hex(&b, NP_UNKNOWN);
     for (uint32_t ticket = 11; ticket < 13; ticket++) {
@@ -267,6 +267,160 @@ START_TEST(matches_statuses_by_frame_id)
     framing_bench_pass(&b, 700);
     ck_assert(framing_ready(b.framing));
     ck_assert_uint_eq(framing_counters(b.framing)->status_timeouts, *statuses[_i].said ? 1 : 2);
+    framing_bench_close(&b);
+}
+END_TEST
+
+static void say_status(struct framing_bench *b, uint8_t frame_id, uint8_t delivery)
+{
+    uint8_t status[] = {0x7E, 0, 7, 0x8B, frame_id, 0x7D, 0x84, 0, delivery, 0, 0};
+    uint8_t sum = 0xFF;
+
+    for (size_t i = 3; i < sizeof status - 1; i++)
+        sum = (uint8_t)(sum - status[i]);
+    status[sizeof status - 1] = sum;
+    framing_bench_hear(b, sn_bytes(status, sizeof status));
+}
+
+static void send_one(struct framing_bench *b, uint32_t ticket)
+{
+    ck_assert(framing_ready(b->framing));
+    ck_assert_uint_gt(
+        framing_encode(b->framing, b->now, ticket, &xbee_node, 0, sn_text("\x02\x17")).len, 0);
+}
+
+/* Ticket 1 has frame id 1, and its status took 10 ms. */
+static void begin_window(struct framing_bench *b, uint8_t in_flight)
+{
+    struct framing_options options = law(0).options;
+
+    options.in_flight = in_flight;
+    framing_bench_open(b, &options);
+    framing_bench_hear_hex(b, NP_UNKNOWN);
+    send_one(b, 1);
+    framing_bench_pass(b, 10);
+    say_status(b, 1, 0);
+    framing_bench_forget(b);
+}
+
+/* And 2 is lost, and alone in the window. */
+static void lose_one(struct framing_bench *b)
+{
+    begin_window(b, 1);
+    send_one(b, 2);
+    ck_assert(!framing_ready(b->framing));
+    framing_bench_pass(b, 199);
+    framing_bench_expect(b, "");
+    framing_bench_pass(b, 1);
+    framing_bench_expect(b, "sent 2 overdue\n");
+    ck_assert_uint_eq(framing_counters(b->framing)->statuses_overdue, 1);
+}
+
+START_TEST(an_overdue_status_leaves_the_window)
+{
+    struct framing_bench b;
+
+    lose_one(&b);
+    send_one(&b, 3);
+    ck_assert(!framing_ready(b.framing));
+    say_status(&b, 3, 0);
+    framing_bench_expect(&b, "sent 3 delivered\n");
+    framing_bench_pass(&b, 4799);
+    framing_bench_expect(&b, "");
+    framing_bench_pass(&b, 1);
+    framing_bench_expect(&b, "sent 2 unknown\n");
+    ck_assert_uint_eq(framing_counters(b.framing)->status_timeouts, 1);
+    ck_assert_uint_eq(framing_deadline(b.framing), UINT64_MAX);
+    framing_bench_close(&b);
+}
+END_TEST
+
+static const struct {
+    uint8_t delivery;
+    const char *said;
+} late[] = {
+    {0x00, "sent 2 delivered\n"}, {0x21, "sent 2 try again\n"}, {0x22, "sent 2 unreachable\n"}};
+
+/* The network's own repetitions take seconds before they fail: that word still counts. */
+START_TEST(a_late_status_is_heard)
+{
+    struct framing_bench b;
+
+    lose_one(&b);
+    send_one(&b, 3);
+    framing_bench_pass(&b, 350); /* missed once: twice the patience */
+    framing_bench_expect(&b, "");
+    say_status(&b, 2, late[_i].delivery);
+    framing_bench_expect(&b, late[_i].said);
+    ck_assert(!framing_ready(b.framing)); /* 3 is in the window, 2 was not */
+    framing_bench_pass(&b, 150);          /* the late one has taught more than that */
+    framing_bench_expect(&b, "");
+    framing_bench_close(&b);
+}
+END_TEST
+
+/* The radio has answered a later one: who knows how soon, waits for an earlier one no longer. */
+START_TEST(a_later_status_shows_that_an_earlier_one_is_lost)
+{
+    struct framing_bench b;
+
+    begin_window(&b, 2);
+    send_one(&b, 2);
+    framing_bench_pass(&b, 200);
+    framing_bench_expect(&b, "sent 2 overdue\n");
+    send_one(&b, 3); /* waits for 400 ms, as 2 was missed */
+    framing_bench_pass(&b, 250);
+    framing_bench_expect(&b, "");
+    send_one(&b, 4);
+    say_status(&b, 4, 0);
+    framing_bench_expect(&b, "sent 4 delivered\n");
+    framing_bench_pass(&b, 0);
+    framing_bench_expect(&b, "sent 3 overdue\n");
+    framing_bench_close(&b);
+}
+END_TEST
+
+/* Two windows of 32 are overdue: the oldest of them makes room. */
+START_TEST(many_overdue_ones_are_bounded)
+{
+    struct framing_bench b;
+    uint32_t ticket = 2;
+
+    begin_window(&b, 32);
+    for (int window = 0; window < 2; window++) {
+        for (int i = 0; i < 32; i++)
+            send_one(&b, ticket++);
+        ck_assert(!framing_ready(b.framing));
+        framing_bench_pass(&b, 200);
+        ck_assert_uint_eq(framing_counters(b.framing)->statuses_overdue,
+                          32u * (unsigned)(window + 1));
+        framing_bench_forget(&b);
+        if (window == 0) { /* one that is answered, or the next ones are waited for longer */
+            send_one(&b, ticket);
+            say_status(&b, (uint8_t)ticket++, 0);
+        }
+    }
+    framing_bench_forget(&b);
+    send_one(&b, ticket);
+    framing_bench_expect(&b, "sent 2 unknown\n");
+    ck_assert_uint_eq(framing_counters(b.framing)->status_timeouts, 1);
+    say_status(&b, (uint8_t)ticket, 0);
+    framing_bench_forget(&b);
+    say_status(&b, 2, 0); /* too late: nobody knows it any more */
+    framing_bench_expect(&b, "");
+    framing_bench_close(&b);
+}
+END_TEST
+
+/* Those under way were in the module's memory; of the overdue ones nothing is known. */
+START_TEST(a_restart_repeats_no_overdue_one)
+{
+    struct framing_bench b;
+
+    lose_one(&b);
+    send_one(&b, 3);
+    framing_bench_hear_hex(&b, RESET);
+    framing_bench_expect(&b, "write " ASK_NP "\nsent 2 unknown\nsent 3 try again\nreset\n");
     framing_bench_close(&b);
 }
 END_TEST
@@ -430,6 +584,11 @@ int main(void)
     tcase_add_loop_test(tc, hears_nodes_before_the_mode_is_known, 0, COUNT(early));
     tcase_add_test(tc, learns_what_the_radio_can_carry);
     tcase_add_loop_test(tc, matches_statuses_by_frame_id, 0, COUNT(statuses));
+    tcase_add_test(tc, an_overdue_status_leaves_the_window);
+    tcase_add_loop_test(tc, a_late_status_is_heard, 0, COUNT(late));
+    tcase_add_test(tc, a_later_status_shows_that_an_earlier_one_is_lost);
+    tcase_add_test(tc, many_overdue_ones_are_bounded);
+    tcase_add_test(tc, a_restart_repeats_no_overdue_one);
     tcase_add_test(tc, forgets_a_stale_network_address);
     tcase_add_loop_test(tc, starts_over_with_the_dongle, 0, 2);
     tcase_add_test(tc, goes_round_the_frame_ids);

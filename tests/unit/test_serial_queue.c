@@ -186,18 +186,18 @@ START_TEST(knows_a_repetition)
     struct serial_queue q;
 
     ck_assert(serial_queue_init(&q, 255));
-    ck_assert(!serial_queue_has(&q, &node, packet));
+    ck_assert_ptr_null(serial_queue_find(&q, &node, packet));
     ck_assert(serial_queue_push(&q, &node, 0, sn_bytes(repetitions[_i].held, packet.len)));
-    ck_assert(serial_queue_has(&q, &node, packet) == same);
-    ck_assert(serial_queue_has(&q, &hinted, packet) == same);
-    ck_assert(!serial_queue_has(&q, &other, packet));
+    ck_assert((serial_queue_find(&q, &node, packet) != NULL) == same);
+    ck_assert((serial_queue_find(&q, &hinted, packet) != NULL) == same);
+    ck_assert_ptr_null(serial_queue_find(&q, &other, packet));
     struct serial_cell *cell = serial_queue_first(&q, 0);
     serial_queue_start(&q, cell);
-    ck_assert(serial_queue_has(&q, &node, packet) == same);
+    ck_assert((serial_queue_find(&q, &node, packet) != NULL) == same);
     serial_queue_delay(&q, cell, 9);
-    ck_assert(serial_queue_has(&q, &node, packet) == same);
+    ck_assert((serial_queue_find(&q, &node, packet) != NULL) == same);
     serial_queue_drop(&q, cell);
-    ck_assert(!serial_queue_has(&q, &node, packet));
+    ck_assert_ptr_null(serial_queue_find(&q, &node, packet));
     serial_queue_fini(&q);
 }
 END_TEST

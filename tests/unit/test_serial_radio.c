@@ -197,6 +197,64 @@ START_TEST(a_lost_status_repeats_nothing)
 }
 END_TEST
 
+/* Waits until the place of a frame without a status is free for others. */
+static void wait_overdue(struct serial_bench *b)
+{
+    for (int i = 0; i < 100 && serial_bench_counter(b, "statuses_overdue") == 0; i++)
+        serial_bench_turn(b, 20);
+    ck_assert_uint_eq(serial_bench_counter(b, "statuses_overdue"), 1);
+}
+
+/* One place in the window, and it is free long before the status is given up: for other packets,
+ * and for whoever repeats this one. What was not delivered before is not sent once more then. */
+START_TEST(a_lost_status_holds_nobody_up)
+{
+    struct serial_bench b;
+
+    node_connects(&b, "in_flight=1\n");
+    say_answer(&b, 1);
+    say_status(&b, connack_id(&b), 0);
+    say_connack(&b);
+    uint8_t lost = connack_id(&b);
+    say_answer(&b, 2);
+    wait_overdue(&b);
+    say_status(&b, connack_id(&b), 0);
+    serial_bench_turn(&b, 50);
+    ck_assert_uint_eq(serial_bench_counter(&b, "queued"), 1);
+    say_connack(&b); /* T_retry */
+    ck_assert_uint_eq(serial_bench_counter(&b, "superseded"), 0);
+    ck_assert_uint_eq(serial_bench_counter(&b, "queued"), 1);
+    uint8_t repeated = connack_id(&b);
+    ck_assert_uint_ne(repeated, lost);
+    say_status(&b, lost, NOT_FOUND);
+    say_status(&b, repeated, 0);
+    serial_bench_turn(&b, 600);
+    ck_assert_uint_eq(serial_bench_counter(&b, "repeated"), 0);
+    ck_assert_uint_eq(serial_bench_counter(&b, "queued"), 0);
+    ck_assert_uint_eq(b.link->counters.datagrams_out, 4);
+    serial_bench_close(&b);
+}
+END_TEST
+
+START_TEST(a_late_failure_is_repeated)
+{
+    struct serial_bench b;
+
+    node_connects(&b, "in_flight=1\n");
+    say_answer(&b, 1);
+    say_status(&b, connack_id(&b), 0);
+    say_connack(&b);
+    uint8_t late = connack_id(&b);
+    wait_overdue(&b);
+    say_status(&b, late, NOT_FOUND);
+    say_status(&b, connack_id(&b), 0);
+    serial_bench_turn(&b, 50);
+    ck_assert_uint_eq(serial_bench_counter(&b, "repeated"), 1);
+    ck_assert_uint_eq(serial_bench_counter(&b, "queued"), 0);
+    serial_bench_close(&b);
+}
+END_TEST
+
 /* An answer of the module itself is a sign of life, though it carries no packet. */
 START_TEST(own_words_break_the_silence)
 {
@@ -303,6 +361,8 @@ int main(void)
     tcase_add_loop_test(tcase, a_final_refusal_is_counted, 0,
                         (int)(sizeof finals / sizeof *finals));
     tcase_add_test(tcase, a_lost_status_repeats_nothing);
+    tcase_add_test(tcase, a_lost_status_holds_nobody_up);
+    tcase_add_test(tcase, a_late_failure_is_repeated);
     tcase_add_test(tcase, own_words_break_the_silence);
     tcase_add_test(tcase, few_frames_are_under_way);
     tcase_add_test(tcase, unplugging_ends_what_is_under_way);
