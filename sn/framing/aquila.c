@@ -8,11 +8,15 @@
  *
  * The fixed envelope names the node and is taken off; firmware disagrees on whether its len counts
  * the packet, so nobody looks at it. The dongle answers every frame with ACK or NACK, and takes the
- * next one only then. It does not begin before it has got its CONFIG, and opening the port resets
- * an Arduino, which needs two seconds to come back. */
+ * next one only then. An answer names no frame, so one that comes after the next frame went would
+ * be taken for the next one's: waiting ends early only where no known firmware could still be at
+ * work, and that is when its own wait for a node's acknowledgement, a second, is over. A frame that
+ * was damaged on the line is answered by nothing at all. The dongle does not begin before it has
+ * got its CONFIG, and opening the port resets an Arduino, which needs two seconds to come back. */
 #include "sn/framing/framing_private.h"
 
 #include "sn/forwarder.h"
+#include "sn/framing/patience.h"
 
 #define RADIO            2 /* LQI and RSSI */
 #define ENVELOPE         5
@@ -22,6 +26,7 @@
 #define CONFIG_AFTER_MS  2100
 #define CONFIG_STATUS_MS 1000 /* not all firmware acknowledges it */
 #define STATUS_MS        5000
+#define STATUS_FLOOR_MS  1500
 #define PAN              1
 
 enum command { NACK, ACK, CONFIG };
@@ -32,7 +37,8 @@ struct aquila {
     uint64_t config_at; /* when CONFIG is due; NEVER: not */
     bool under_way;     /* a frame that waits for ACK or NACK */
     uint32_t ticket;    /* of it; 0 is CONFIG */
-    uint64_t give_up;
+    uint64_t sent_at, give_up;
+    struct patience patience;
 };
 
 static struct aquila *aquila_of(struct framing *f)
@@ -43,16 +49,19 @@ static struct aquila *aquila_of(struct framing *f)
 static void start(struct framing *f, uint64_t now_ms)
 {
     struct aquila *a = aquila_of(f);
+    uint32_t status_ms = f->options.status_ms ? f->options.status_ms : STATUS_MS;
 
+    patience_init(&a->patience, status_ms, STATUS_FLOOR_MS, status_ms);
     a->configured = a->under_way = false;
     a->config_at = now_ms + CONFIG_AFTER_MS;
 }
 
-static void send_off(struct aquila *a, uint32_t ticket, uint64_t give_up)
+static void send_off(struct aquila *a, uint32_t ticket, uint64_t now_ms, uint32_t wait_ms)
 {
     a->under_way = true;
     a->ticket = ticket;
-    a->give_up = give_up;
+    a->sent_at = now_ms;
+    a->give_up = now_ms + wait_ms;
 }
 
 static void configure(struct aquila *a, uint64_t now_ms)
@@ -69,7 +78,7 @@ static void configure(struct aquila *a, uint64_t now_ms)
     slip_stuff(sn_written(&closed), &out);
     a->configured = true;
     a->config_at = NEVER;
-    send_off(a, 0, now_ms + CONFIG_STATUS_MS);
+    send_off(a, 0, now_ms, CONFIG_STATUS_MS);
     framing_write(f, sn_written(&out));
 }
 
@@ -82,11 +91,13 @@ static void end_transfer(struct aquila *a, enum framing_sent result)
         framing_tell_sent(&a->base, ticket, result);
 }
 
-static void on_acknowledged(struct aquila *a, bool well)
+static void on_acknowledged(struct aquila *a, uint64_t now_ms, bool well)
 {
     a->base.counters.statuses++;
     if (!a->under_way)
         return;
+    if (a->ticket != 0)
+        patience_came(&a->patience, now_ms - a->sent_at);
     if (!well && a->ticket != 0)
         a->base.counters.delivery_failures++;
     end_transfer(a, well ? FRAMING_DELIVERED : FRAMING_TRY_AGAIN);
@@ -109,7 +120,7 @@ static uint64_t *on_command(struct aquila *a, uint64_t now_ms, uint8_t command)
     a->base.counters.valid += command <= CONFIG ? 1 : 0;
     switch (command) {
     case NACK:
-    case ACK: on_acknowledged(a, command == ACK); return NULL;
+    case ACK: on_acknowledged(a, now_ms, command == ACK); return NULL;
     case CONFIG: on_config_wanted(a, now_ms); return NULL;
     default: return &a->base.counters.unknown_frames; /* PAIR is for the dongle's own gateway */
     }
@@ -160,7 +171,7 @@ static bool encode(struct framing *f, const struct framing_frame *frame, struct 
     const uint8_t id_high = to->broadcast ? 0xFF : to->octets[0];
     const uint8_t envelope[ENVELOPE] = {ENVELOPE, SN_FORWARDED, 1, id_low, id_high};
     struct sn_writer closed = sn_writer(f->closed.octets, f->closed.cap);
-    uint32_t status_ms = f->options.status_ms ? f->options.status_ms : STATUS_MS;
+    struct aquila *a = aquila_of(f);
 
     if (!to->broadcast && to->len != 2)
         return false;
@@ -168,7 +179,7 @@ static bool encode(struct framing *f, const struct framing_frame *frame, struct 
     sn_write(&closed, frame->packet);
     framing_add_crc(f, &closed);
     slip_stuff(sn_written(&closed), out);
-    send_off(aquila_of(f), frame->ticket, frame->now_ms + status_ms);
+    send_off(a, frame->ticket, frame->now_ms, patience_ms(&a->patience));
     return true;
 }
 
@@ -184,8 +195,10 @@ static void expire(struct framing *f, uint64_t now_ms)
     struct aquila *a = aquila_of(f);
 
     if (a->under_way && a->give_up <= now_ms) {
-        if (a->ticket != 0)
+        if (a->ticket != 0) {
             f->counters.status_timeouts++;
+            patience_missed(&a->patience);
+        }
         end_transfer(a, FRAMING_UNKNOWN);
     }
     if (a->config_at <= now_ms)

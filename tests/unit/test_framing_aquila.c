@@ -110,13 +110,38 @@ START_TEST(sends_one_at_a_time)
     framing_bench_hear_hex(&b, NACK ACK);
     framing_bench_expect(&b, "sent 6 try again\n");
     framing_bench_encodes(&b, 7, sent[_i].to, sent[_i].packet, sent[_i].wire);
-    framing_bench_pass(&b, 4999);
-    framing_bench_expect(&b, "");
-    framing_bench_pass(&b, 1);
+    framing_bench_pass(&b, 1500);
     framing_bench_expect(&b, "sent 7 unknown\n");
     ck_assert_uint_eq(framing_counters(b.framing)->status_timeouts, 1);
     ck_assert_uint_eq(framing_counters(b.framing)->delivery_failures, 1);
     ck_assert_uint_eq(framing_counters(b.framing)->frames_out, 3);
+    framing_bench_close(&b);
+}
+END_TEST
+
+/* A dongle answers nothing to a frame that came damaged; each such frame stops all others
+ * meanwhile. Its answers name no frame, so it must not be hurried while it may still be at work. */
+START_TEST(waits_as_long_as_answers_are_known_to_take)
+{
+    static const struct {
+        uint32_t took, waits;
+    } dongles[] = {{0, 5000}, {20, 1500}, {1000, 3000}, {2000, 5000}};
+    struct framing_bench b;
+
+    begin(&b);
+    if (dongles[_i].took > 0) {
+        framing_bench_encodes(&b, 1, sent[0].to, sent[0].packet, sent[0].wire);
+        framing_bench_pass(&b, dongles[_i].took);
+        framing_bench_hear_hex(&b, ACK);
+        framing_bench_expect(&b, "sent 1 delivered\n");
+    }
+    framing_bench_encodes(&b, 2, sent[0].to, sent[0].packet, sent[0].wire);
+    framing_bench_pass(&b, dongles[_i].waits - 1);
+    framing_bench_expect(&b, "");
+    ck_assert(!framing_ready(b.framing));
+    framing_bench_pass(&b, 1);
+    framing_bench_expect(&b, "sent 2 unknown\n");
+    ck_assert(framing_ready(b.framing));
     framing_bench_close(&b);
 }
 END_TEST
@@ -179,6 +204,7 @@ int main(void)
     tcase_add_test(tc, configures_after_the_reset_of_an_arduino);
     tcase_add_test(tc, configures_on_request);
     tcase_add_loop_test(tc, sends_one_at_a_time, 0, COUNT(sent));
+    tcase_add_loop_test(tc, waits_as_long_as_answers_are_known_to_take, 0, 4);
     tcase_add_test(tc, answers_whom_it_heard);
     tcase_add_test(tc, sends_to_nobody_without_an_address);
     tcase_add_loop_test(tc, drops_what_is_wrong, 0, COUNT(odd));
