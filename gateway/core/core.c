@@ -24,6 +24,7 @@ struct core *core_new(const struct config *config, const struct core_sink *sink,
     core->can_keep_later =
         config->broker.mqtt_version == MQTT_VERSION_5 && config->broker.session_grace > 0;
     core->advertise.owner = OWNER_ADVERTISE;
+    core->draining.owner = OWNER_SPOOL;
     for (size_t i = 0; i < 256; i++)
         core->links[i] = (struct core_link){.max_packet = SN_PACKET_MAX, .retry_count = -1};
     if (!throttle_init(&core->throttle, config->gateway.max_unknown_senders) ||
@@ -40,6 +41,7 @@ void core_free(struct core *core)
         return;
     while (core->attempt_list)
         attempt_free(core, core->attempt_list);
+    spool_fini(&core->spool);
     sessions_fini(&core->sessions);
     deadlines_fini(&core->deadlines);
     throttle_fini(&core->throttle);
@@ -107,11 +109,20 @@ void core_datagram(struct core *core, msec_t now, const struct sn_peer *from, st
     v12_packet(core, now, &peer, &p, wire);
 }
 
+static void broker_seen(struct core *core, msec_t now, bool up)
+{
+    discover_broker(core, now, up);
+    if (up)
+        spool_broker_back(core, now);
+}
+
 void core_bridge_event(struct core *core, msec_t now, const struct bridge_event *event)
 {
     if (event->session.slot == GATEWAY_SELF.slot) {
         if (event->type == BRIDGE_OPENED || event->type == BRIDGE_CLOSED)
-            discover_broker(core, now, event->type == BRIDGE_OPENED && event->result == BRIDGE_OK);
+            broker_seen(core, now, event->type == BRIDGE_OPENED && event->result == BRIDGE_OK);
+        else if (event->type == BRIDGE_PUBLISHED)
+            spool_answered(core, NULL, now, event);
         return;
     }
     struct session *s = session_of(&core->sessions, event->session);
@@ -122,14 +133,8 @@ void core_bridge_event(struct core *core, msec_t now, const struct bridge_event 
     }
     switch (event->type) {
     case BRIDGE_OPENED: connect_opened(core, s, now, event); break;
-    case BRIDGE_CLOSED:
-        subscribe_forget_asked(s);
-        if (event->result == BRIDGE_REFUSED)
-            ended_by_broker(core, s, now);
-        else
-            s->upstream = UPSTREAM_AWAY;
-        break;
-    case BRIDGE_PUBLISHED: publish_answered(core, s, event); break;
+    case BRIDGE_CLOSED: upstream_closed(core, s, now, event->result); break;
+    case BRIDGE_PUBLISHED: publish_answered(core, s, now, event); break;
     case BRIDGE_SUBSCRIBED: subscribe_answered(core, s, now, event); break;
     case BRIDGE_UNSUBSCRIBED: unsubscribe_answered(core, s, event); break;
     case BRIDGE_MESSAGE: arrive(core, s, now, &event->message); break;
@@ -175,6 +180,7 @@ void core_expire(struct core *core, msec_t now)
         case OWNER_SESSION: expire_session(core, OWNER(session, d), now); break;
         case OWNER_ATTEMPT: connect_abandon(core, OWNER(attempt, d), now); break;
         case OWNER_ADVERTISE: discover_advertise(core, now); break;
+        case OWNER_SPOOL: spool_drain(core, now); break;
         }
     }
 }

@@ -13,7 +13,7 @@
 
 #include "gateway/core/core.h"
 
-enum deadline_owner { OWNER_SESSION, OWNER_ATTEMPT, OWNER_ADVERTISE };
+enum deadline_owner { OWNER_SESSION, OWNER_ATTEMPT, OWNER_ADVERTISE, OWNER_SPOOL };
 
 struct deadline {
     msec_t due;

@@ -56,7 +56,8 @@ static void audit_session(const struct core *core, const struct session *s)
     assert(session_lost_at(core, s) == NEVER || s->deadline.place > 0);
     assert(!s->attempt || (s->attempt->session == s && s->attempt->phase == OPENING));
     assert(s->state == ACTIVE || s->state == AWAKE || s->inflight.waits == IDLE);
-    assert(session_live(s) || s->attempt || s->upstream == UPSTREAM_CLOSED);
+    assert(session_live(s) || s->attempt || s->backlog || s->upstream == UPSTREAM_CLOSED);
+    assert(!s->backlog || (s->backlog->owner == s && s->backlog->holder == &s->backlog));
     assert(s->received_count <= RECEIVED_MAX);
     for (uint32_t i = 0; i < s->topics.count; i++) {
         const struct topic *t = s->topics.by_id[i];
@@ -68,6 +69,35 @@ static void audit_session(const struct core *core, const struct session *s)
     audit_queue(s);
 }
 
+static void audit_spool(const struct core *core)
+{
+    size_t octets = 0;
+    uint32_t messages = 0, ready = 0, under_way = 0;
+    const struct spooled *m;
+    const struct backlog *b;
+
+    DL_FOREACH2(core->spool.oldest, m, later)
+    {
+        messages++;
+        octets += (size_t)m->topic_len + m->payload_len;
+        assert(*m->backlog->holder == m->backlog);
+        assert(!m->backlog->owner || m->backlog->owner->client_id.data);
+        if (m != m->backlog->messages)
+            continue;
+        under_way = 0;
+        for (const struct spooled *one = m; one; one = one->next)
+            under_way += one->under_way ? 1 : 0;
+        assert(under_way == m->backlog->under_way);
+    }
+    assert(messages == core->spool.count && octets == core->spool.octets);
+    DL_FOREACH(core->spool.ready, b)
+    {
+        assert(b->ready && b->messages);
+        ready++;
+    }
+    assert(ready == 0 || core->draining.place > 0);
+}
+
 void core_audit(const struct core *core)
 {
     uint32_t live = 0, absent = 0, attempts = 0;
@@ -75,6 +105,7 @@ void core_audit(const struct core *core)
     const struct attempt *a;
 
     assert(deadlines_sound(&core->deadlines));
+    audit_spool(core);
     for (uint32_t i = 0; i < core->sessions.count; i++) {
         s = core->sessions.slots[i];
         if (!s->client_id.data)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/core/internal.h"
+#include "gateway/core/recording.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -91,33 +92,41 @@ void session_arm(struct core *core, struct session *s, msec_t now)
 void session_enter(struct core *core, struct session *s, enum session_state state, msec_t now)
 {
     bool was_live = session_live(s);
+    bool changed = recorded_state(s->state) != recorded_state(state);
 
     s->state = state;
+    if (was_live != session_live(s))
+        session_set_absent(&core->sessions, s, was_live);
     if (session_live(s)) {
-        if (!was_live)
-            session_set_absent(&core->sessions, s, false);
         session_arm(core, s, now);
-        return;
+    } else {
+        session_unbind(&core->sessions, s);
+        deadline_clear(&core->deadlines, &s->deadline);
     }
-    if (was_live)
-        session_set_absent(&core->sessions, s, true);
-    session_unbind(&core->sessions, s);
-    deadline_clear(&core->deadlines, &s->deadline);
+    if (changed)
+        record_session(core, s);
+}
+
+void session_drop(struct core *core, struct session *s, struct message *m)
+{
+    record_message_gone(core, s, m);
+    outbox_remove(&s->outbox, m);
 }
 
 void session_forget(struct core *core, struct session *s)
 {
     deadline_clear(&core->deadlines, &s->deadline);
+    record_session_gone(core, s);
     session_free(&core->sessions, s);
 }
 
-/* The session absent longest that no connect waits for. */
+/* The session absent longest that no connect and no acknowledged message waits for. */
 static struct session *to_evict(const struct core *core)
 {
     struct session *s;
 
     DL_FOREACH(core->sessions.absent, s)
-    if (!s->attempt)
+    if (!s->attempt && !s->backlog)
         return s;
     return NULL;
 }

@@ -39,6 +39,11 @@ struct core {
     struct deadlines deadlines;
     struct deadline advertise;
     struct throttle throttle;
+    struct spool spool;
+    struct deadline draining; /* of the spool */
+    uint64_t drain_free_at;   /* us: when drain_rate allows the next message */
+    uint64_t last_sequence;   /* of recorded messages */
+    bool restoring;           /* what happens is recorded already */
     bool broker_up;
     /* As the bridge was started with them; a reload does not change these. */
     bool qos2_safe;      /* QoS 2 subscriptions are served with QoS 1 upstream */
@@ -95,8 +100,13 @@ void session_enter(struct core *core, struct session *s, enum session_state stat
  * looks, and comes here again. So a life sign costs one store. */
 void session_arm(struct core *core, struct session *s, msec_t now);
 
+enum record_state recorded_state(enum session_state state);
+
 /* When the client counts as lost (6.13 with the tolerances of 7.2); NEVER when unsupervised. */
 msec_t session_lost_at(const struct core *core, const struct session *s);
+
+/* Takes the message out of the client's outbox, where it is done with or given up. */
+void session_drop(struct core *core, struct session *s, struct message *m);
 
 /* Ends a session for good and gives its slot back. The upstream connection must be closed. */
 void session_forget(struct core *core, struct session *s);

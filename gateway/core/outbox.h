@@ -12,6 +12,7 @@
 
 struct message {
     struct message *next;
+    uint64_t sequence; /* under which it is recorded; 0: it is not */
     uint8_t qos;
     bool retain;
     bool sent;       /* a PUBLISH has left: the next one is a repetition, DUP=1 */

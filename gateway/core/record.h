@@ -22,6 +22,7 @@ enum record_type {
     RECORD_SESSION_WIPED,     /* all its rows but the session itself and the spooled are gone */
     RECORD_SESSION_GONE,      /* it and all its rows are gone */
     RECORD_TOPIC,             /* new or changed [session, topic id] */
+    RECORD_TOPICS_UNKNOWN,    /* a new connection: none of its topics is `known` */
     RECORD_SUBSCRIPTION,      /* new or changed [session, filter] */
     RECORD_SUBSCRIPTION_GONE, /* `subscription.filter` only */
     RECORD_MESSAGE,           /* waits in the outbox [session, sequence] */
@@ -60,6 +61,7 @@ struct record_subscription {
     uint8_t type; /* enum sn_topic_type: how the client named it */
     uint16_t topic_id;
     uint8_t qos_asked, qos_granted;
+    bool leaving; /* unsubscribed, which the broker has not confirmed */
 };
 
 /* An outbox message or a spooled one. */

@@ -124,6 +124,29 @@ bool registry_renumber(struct registry *r, const struct hash_key *key, struct to
     return true;
 }
 
+/* Ids that are skipped are holes, and stay used up. */
+static bool skip_to(struct registry *r, const struct hash_key *key, uint16_t id)
+{
+    while (r->count < id) {
+        if (!make_room(r, key))
+            return false;
+        r->by_id[r->count++] = NULL;
+    }
+    return true;
+}
+
+struct topic *registry_restore(struct registry *r, const struct hash_key *key, uint16_t id,
+                               struct sn_bytes name)
+{
+    if (id <= r->count || registry_by_name(r, key, name))
+        return NULL;
+    if (name.len == 0) {
+        skip_to(r, key, id);
+        return NULL;
+    }
+    return skip_to(r, key, (uint16_t)(id - 1)) ? registry_add(r, key, name, id) : NULL;
+}
+
 void registry_new_connection(struct registry *r)
 {
     for (uint32_t i = 0; i < r->count; i++)

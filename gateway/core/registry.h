@@ -43,6 +43,11 @@ struct topic *registry_add(struct registry *r, const struct hash_key *key, struc
 bool registry_renumber(struct registry *r, const struct hash_key *key, struct topic *t,
                        uint32_t limit);
 
+/* Puts back what an earlier run of the gateway gave; empty `name`: the id names nothing any more.
+ * NULL when nothing was made: such a name, an id or name that is there, or memory is short. */
+struct topic *registry_restore(struct registry *r, const struct hash_key *key, uint16_t id,
+                               struct sn_bytes name);
+
 /* A new connection: nothing is known until announced (A14), and nothing is muted (A15). */
 void registry_new_connection(struct registry *r);
 void registry_unmute(struct registry *r);

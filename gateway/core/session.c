@@ -57,14 +57,8 @@ void sessions_fini(struct sessions *t)
     *t = (struct sessions){0};
 }
 
-static struct session *take_slot(struct sessions *t)
+static struct session *append_slot(struct sessions *t)
 {
-    struct session *s = t->free;
-
-    if (s) {
-        LL_DELETE(t->free, s);
-        return s;
-    }
     if (t->count == t->cap) {
         uint32_t cap = t->cap ? t->cap * 2 : 64;
         struct session **slots = realloc(t->slots, cap * sizeof(struct session *));
@@ -73,12 +67,22 @@ static struct session *take_slot(struct sessions *t)
         t->slots = slots;
         t->cap = cap;
     }
-    s = calloc(1, sizeof *s);
+    struct session *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
     t->slots[t->count++] = s;
     s->slot = t->count;
     s->generation = 1;
+    return s;
+}
+
+static struct session *take_slot(struct sessions *t)
+{
+    struct session *s = t->free;
+
+    if (!s)
+        return append_slot(t);
+    LL_DELETE(t->free, s);
     return s;
 }
 
@@ -94,13 +98,14 @@ static void clear_slot(struct session *s)
     };
 }
 
-struct session *session_new(struct sessions *t, struct sn_bytes client_id)
+/* `s`: an empty slot that is in no list, or NULL. */
+static struct session *settle(struct sessions *t, struct session *s, struct sn_bytes client_id)
 {
-    uint8_t *id = malloc(client_id.len + 1);
-    struct session *s = id ? take_slot(t) : NULL;
+    uint8_t *id = s ? malloc(client_id.len + 1) : NULL;
 
-    if (!s) {
-        free(id);
+    if (!id) {
+        if (s)
+            LL_PREPEND(t->free, s);
         return NULL;
     }
     memcpy(id, client_id.data, client_id.len);
@@ -117,9 +122,28 @@ struct session *session_new(struct sessions *t, struct sn_bytes client_id)
     return s;
 }
 
+struct session *session_new(struct sessions *t, struct sn_bytes client_id)
+{
+    return settle(t, take_slot(t), client_id);
+}
+
+struct session *session_new_at(struct sessions *t, uint32_t slot, struct sn_bytes client_id)
+{
+    struct session *s = NULL;
+
+    while (t->count < slot) {
+        s = append_slot(t);
+        if (s && t->count < slot)
+            LL_PREPEND(t->free, s);
+        if (!s)
+            return NULL;
+    }
+    return settle(t, s, client_id);
+}
+
 void session_free(struct sessions *t, struct session *s)
 {
-    assert(s->deadline.place == 0 && !s->attempt);
+    assert(s->deadline.place == 0 && !s->attempt && !s->backlog);
     session_unbind(t, s);
     session_wipe(s);
     if (!session_live(s))
@@ -128,6 +152,15 @@ void session_free(struct sessions *t, struct session *s)
     clear_slot(s);
     LL_PREPEND(t->free, s);
     t->live--;
+}
+
+struct received *session_receive(struct session *s)
+{
+    if (!s->received)
+        s->received = calloc(RECEIVED_MAX, sizeof *s->received);
+    if (!s->received || s->received_count == RECEIVED_MAX)
+        return NULL;
+    return &s->received[s->received_count++];
 }
 
 void session_wipe(struct session *s)

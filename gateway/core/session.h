@@ -14,6 +14,7 @@
 #include "gateway/core/deadline.h"
 #include "gateway/core/outbox.h"
 #include "gateway/core/registry.h"
+#include "gateway/core/spool.h"
 #include "gateway/core/subscriptions.h"
 
 /* MQTT-SN 1.2, 6.14 */
@@ -65,12 +66,14 @@ struct session {
     struct sn_bytes client_id; /* owned */
     enum session_state state;  /* only session_enter assigns */
     enum upstream upstream;
-    bool clean;                          /* Clean=1: everything ends with the connection (A13) */
-    bool reachable;                      /* `peer` is this client's address now */
-    bool heard_since_accept;             /* something came after the CONNACK (A5, A34) */
-    bool will_updated;                   /* the broker holds an older will (8.4) */
-    bool will_dialogue;                  /* the last connect ran the will prompts (A34) */
-    bool stalled;                        /* does not answer: wait until it is heard again */
+    bool clean;              /* Clean=1: everything ends with the connection (A13) */
+    bool reachable;          /* `peer` is this client's address now */
+    bool heard_since_accept; /* something came after the CONNACK (A5, A34) */
+    bool will_updated;       /* the broker holds an older will (8.4) */
+    bool will_dialogue;      /* the last connect ran the will prompts (A34) */
+    bool stalled;            /* does not answer: wait until it is heard again */
+    /* How the broker connection is closed when the backlog of a client that left is empty. */
+    enum { NOT_PARTING, PARTING_POLITELY, PARTING_WITH_WILL } parting;
     uint16_t keep_alive, sleep_duration; /* seconds */
     uint16_t epoch;                      /* counts connections; part of tokens */
     uint16_t last_msg_id;
@@ -87,6 +90,7 @@ struct session {
     struct registry topics;
     struct subscriptions subscriptions;
     struct received *received; /* RECEIVED_MAX of them, allocated at the first QoS 2 PUBLISH */
+    struct backlog *backlog;   /* of the spool; NULL: nothing waits for the broker */
     struct will will;
     struct attempt *attempt; /* the connect that waits for this session's OPENED */
 
@@ -108,8 +112,14 @@ void sessions_fini(struct sessions *t);
 /* A new session, DISCONNECTED and absent. NULL: memory is short. The caller checks the limit. */
 struct session *session_new(struct sessions *t, struct sn_bytes client_id);
 
-/* Gives the slot back; the session must be in no other table (no deadline, no attempt). */
+/* As session_new, with a slot of its own choice, which must be higher than any before. */
+struct session *session_new_at(struct sessions *t, uint32_t slot, struct sn_bytes client_id);
+
+/* Gives the slot back; the session must be in no other table (no deadline, attempt or backlog). */
 void session_free(struct sessions *t, struct session *s);
+
+/* A place for one more QoS 2 PUBLISH. NULL: all are taken, or memory is short. */
+struct received *session_receive(struct session *s);
 
 /* Deletes subscriptions, topic ids, queue, will and QoS 2 state (Clean=1, 8.3). */
 void session_wipe(struct session *s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A message from the broker arrives for a client: MQTT-SN 1.2, 6.10, 6.14. It goes out at once or
  * into the client's outbox, within its bounds. */
+#include "gateway/core/recording.h"
 #include "gateway/v12/engine.h"
 #include "sn/topic.h"
 
@@ -64,7 +65,7 @@ static bool make_room(struct core *core, struct session *s, const struct bridge_
             s->inflight.message = NULL;
         count(core, counter);
         core_notice(core, NOTICE_QUEUE_DROP, s, 0);
-        outbox_remove(&s->outbox, old);
+        session_drop(core, s, old);
     }
     return true;
 }
@@ -74,9 +75,13 @@ static void enqueue(struct core *core, struct session *s, const struct bridge_me
     if (!make_room(core, s, m)) {
         count(core, COUNT_queue_dropped_newest);
         core_notice(core, NOTICE_QUEUE_DROP, s, 0);
-    } else if (!outbox_push(&s->outbox, m, m->qos)) {
-        count(core, COUNT_no_memory);
+        return;
     }
+    struct message *queued = outbox_push(&s->outbox, m, m->qos);
+    if (queued)
+        record_message(core, s, queued);
+    else
+        count(core, COUNT_no_memory);
 }
 
 void arrive(struct core *core, struct session *s, msec_t now, const struct bridge_message *m)
@@ -85,6 +90,10 @@ void arrive(struct core *core, struct session *s, msec_t now, const struct bridg
     bool awaits_it = s->state == ACTIVE || s->state == AWAKE;
 
     count(core, COUNT_messages_in);
+    if (!session_live(s) && s->clean && !s->attempt) { /* only its backlog is left */
+        count(core, COUNT_messages_without_client);
+        return;
+    }
     if (!fits(core, s, m)) {
         count(core, COUNT_oversize);
         return;

@@ -4,6 +4,7 @@
  * A CONNECT becomes an attempt. The attempt collects the will, has the broker connection opened,
  * and only when that has succeeded does the session change: so a connect that fails or that
  * somebody starts in another's name leaves the session as it was. */
+#include "gateway/core/recording.h"
 #include "gateway/v12/engine.h"
 #include "sn/topic.h"
 
@@ -85,16 +86,19 @@ static void reset_transactions(struct session *s)
 }
 
 /* The registrations and subscriptions of a session that starts anew or goes on (8.3, A14). */
-static void apply_clean_session(struct session *s, const struct attempt *a)
+static void apply_clean_session(struct core *core, struct session *s, const struct attempt *a)
 {
     bool slept = s->state == ASLEEP || s->state == AWAKE;
 
-    if (a->flags & SN_FLAG_CLEAN)
+    if (a->flags & SN_FLAG_CLEAN) {
         session_wipe(s);
-    else if (slept)
+        record_session_wiped(core, s);
+    } else if (slept) {
         registry_unmute(&s->topics);
-    else
+    } else {
         registry_new_connection(&s->topics);
+        record_topics_unknown(core, s);
+    }
 }
 
 static bool apply_will(struct session *s, const struct attempt *a)
@@ -120,6 +124,7 @@ static bool take_address(struct core *core, struct session *s, const struct sn_p
             session_enter(core, other, ASLEEP, other->last_heard);
         deliver_stop(other);
         session_unbind(&core->sessions, other);
+        record_session(core, other);
     }
     if (s->reachable && !sn_peer_equal(&s->peer, peer)) {
         count(core, COUNT_take_overs);
@@ -136,7 +141,7 @@ static bool accept(struct core *core, struct session *s, struct attempt *a, msec
     struct sn_peer peer = a->peer;
 
     reset_transactions(s);
-    apply_clean_session(s, a);
+    apply_clean_session(core, s, a);
     if (!apply_will(s, a) || !take_address(core, s, &peer)) {
         count(core, COUNT_no_memory);
         count_refusal(core, SN_CONGESTION);
@@ -149,11 +154,15 @@ static bool accept(struct core *core, struct session *s, struct attempt *a, msec
     s->connect_digest = a->connect_digest;
     s->will_dialogue = (a->flags & SN_FLAG_WILL) && a->will.topic.len > 0;
     s->heard_since_accept = false;
+    s->parting = NOT_PARTING;
     s->last_heard = now;
     attempt_free(core, a);
     count(core, COUNT_connects_accepted);
     connack(core, &peer, SN_ACCEPTED);
+    bool goes_on = s->state == ACTIVE;
     session_enter(core, s, ACTIVE, now);
+    if (goes_on) /* else recorded with its new state */
+        record_session(core, s);
     core_notice(core, NOTICE_CONNECTED, s, s->keep_alive);
     return true;
 }
@@ -163,7 +172,8 @@ static bool open_for(struct core *core, struct session *s, const struct attempt 
     bool clean = a->flags & SN_FLAG_CLEAN;
     const struct will *stored = clean ? NULL : &s->will;
 
-    return upstream_open(core, s, a->flags & SN_FLAG_WILL ? &a->will : stored, clean, !clean);
+    return upstream_open(core, s, a->flags & SN_FLAG_WILL ? &a->will : stored, clean, !clean,
+                         core->config->broker.offline == OFFLINE_STORE);
 }
 
 void connect_proceed(struct core *core, struct attempt *a, msec_t now)
@@ -173,7 +183,7 @@ void connect_proceed(struct core *core, struct attempt *a, msec_t now)
     if (s && upstream_fits(core, s, a)) {
         if (s->attempt)
             connect_abandon(core, s->attempt, now);
-        if (s->upstream == UPSTREAM_AWAY) {
+        if (s->upstream == UPSTREAM_AWAY && core->config->broker.offline == OFFLINE_REJECT) {
             connect_refuse(core, a, SN_CONGESTION);
             return;
         }
@@ -221,8 +231,17 @@ static void open_failed(struct core *core, struct session *s, struct attempt *a,
         s->epoch++;
         session_enter(core, s, DISCONNECTED, now);
     }
-    if (new_session || s->clean)
+    if ((new_session || s->clean) && !s->backlog)
         session_forget(core, s);
+}
+
+/* The broker gets the newest will with the connection. */
+static void newest_will_is_there(struct core *core, struct session *s)
+{
+    if (!s->will_updated)
+        return;
+    s->will_updated = false;
+    record_session(core, s);
 }
 
 void connect_opened(struct core *core, struct session *s, msec_t now,
@@ -237,15 +256,27 @@ void connect_opened(struct core *core, struct session *s, msec_t now,
             open_failed(core, s, a, now, event->result);
         else if (session_live(s)) /* it could not be restored */
             ended_by_broker(core, s, now);
+        else
+            s->upstream = UPSTREAM_CLOSED; /* its backlog waits for the broker's return */
         return;
     }
     s->upstream = UPSTREAM_OPEN;
     if (a && !accept(core, s, a, now))
         return;
-    s->will_updated = false; /* it was opened with the newest one */
+    newest_will_is_there(core, s);
     subscribe_again(core, s, event->session_present);
     if (a)
         deliver_next(core, s, now);
+    spool_opened(core, s, now);
+}
+
+void connect_waits(struct core *core, struct session *s, msec_t now)
+{
+    upstream_answers_lost(s);
+    if (s->attempt && !accept(core, s, s->attempt, now))
+        return;
+    newest_will_is_there(core, s);
+    deliver_next(core, s, now);
 }
 
 /* A client id for a client that has none, the same for the same address. */

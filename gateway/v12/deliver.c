@@ -3,6 +3,7 @@
  *
  * One REGISTER or PUBLISH waits for its answer at a time; everything else waits in the outbox, so
  * that order is kept and the smallest client can follow. */
+#include "gateway/core/recording.h"
 #include "gateway/v12/engine.h"
 #include "sn/topic.h"
 
@@ -74,7 +75,7 @@ static bool publish(struct core *core, struct session *s, struct message *m,
     if (m->qos > 0 && m->msg_id == 0)
         m->msg_id = next_msg_id(s);
     if (!send_publish(core, s, name, &v, m->msg_id, m->sent && m->qos > 0)) {
-        outbox_remove(&s->outbox, m);
+        session_drop(core, s, m);
         return false;
     }
     if (!m->sent) {
@@ -83,7 +84,7 @@ static bool publish(struct core *core, struct session *s, struct message *m,
     }
     m->sent = true;
     if (m->qos == 0) {
-        outbox_remove(&s->outbox, m);
+        session_drop(core, s, m);
         return true;
     }
     await(core, s, now,
@@ -132,7 +133,7 @@ static bool advance(struct core *core, struct session *s, struct message *m, mse
     case TOPIC_MUTED: count(core, COUNT_muted); break;
     case TOPIC_NO_ID: count(core, COUNT_no_topic_id); break;
     }
-    outbox_remove(&s->outbox, m);
+    session_drop(core, s, m);
     return true;
 }
 
@@ -188,7 +189,7 @@ static bool repeat(struct core *core, struct session *s)
         return true;
     deliver_stop(s);
     if (name.way == TOPIC_READY)
-        outbox_remove(&s->outbox, f.message);
+        session_drop(core, s, f.message);
     return false;
 }
 
@@ -304,7 +305,7 @@ static void finish(struct core *core, struct session *s, struct message *m, msec
 {
     if (s->inflight.message == m)
         deliver_stop(s);
-    outbox_remove(&s->outbox, m);
+    session_drop(core, s, m);
     deliver_next(core, s, now);
 }
 
@@ -313,10 +314,13 @@ static void reject_topic(struct core *core, struct session *s, struct topic *top
     struct subscription *sub =
         subscription_find(&s->subscriptions, sn_bytes(topic->name, topic->len));
     uint32_t limit = core->config->gateway.max_topics;
+    uint16_t old = topic->id;
 
     if (code == SN_INVALID_TOPIC_ID && !topic->renumbered &&
         registry_renumber(&s->topics, &core->key, topic, limit)) {
         topic->renumbered = true; /* tried once under another id (A15) */
+        record_topic_used_up(core, s, old);
+        record_topic(core, s, topic);
         return;
     }
     if (sub)
@@ -336,7 +340,7 @@ void on_regack(const struct turn *t)
     }
     deliver_stop(s);
     if (t->p->return_code == SN_ACCEPTED) {
-        topic->known = topic->given = true;
+        topic_told(t->core, s, topic);
         topic->unanswered = 0;
     } else {
         count(t->core, COUNT_registers_rejected);
@@ -417,6 +421,7 @@ void on_pubrec(const struct turn *t)
         return;
     }
     m->released = true;
+    record_message_gone(t->core, s, m); /* after a crash it would be delivered twice */
     if (s->inflight.message == m)
         await(t->core, s, t->now,
               (struct inflight){.waits = AWAIT_PUBCOMP, .msg_id = m->msg_id, .message = m});

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a connection: DISCONNECT (MQTT-SN 1.2, 6.12), sleep (6.14), loss (6.13). */
+#include "gateway/core/recording.h"
 #include "gateway/v12/engine.h"
 
 /* A connect that waits for the broker on behalf of this session goes on without its old state. */
@@ -12,14 +13,19 @@ static void leave(struct core *core, struct session *s, enum session_state state
     deliver_stop(s);
     s->epoch++;
     session_enter(core, s, state, now);
-    if (s->clean)
+    if (s->clean && s->backlog) { /* what it published is still owed to the broker */
+        session_wipe(s);
+        record_session_wiped(core, s);
+        record_session(core, s);
+    } else if (s->clean) {
         session_forget(core, s); /* A13 */
+    }
 }
 
 static void disconnected(struct core *core, struct session *s, msec_t now)
 {
     core_notice(core, NOTICE_DISCONNECTED, s, 0);
-    upstream_close(core, s, BRIDGE_POLITELY);
+    upstream_part(core, s, BRIDGE_POLITELY);
     leave(core, s, DISCONNECTED, now);
 }
 
@@ -54,7 +60,7 @@ void client_lost(struct core *core, struct session *s, msec_t now)
     core_notice(core, NOTICE_LOST, s, 0);
     if (s->will_updated && publish_own_will(core, s))
         broker_has_it = false; /* and the older one there must not fire */
-    upstream_close(core, s, broker_has_it ? BRIDGE_WITH_WILL : BRIDGE_POLITELY);
+    upstream_part(core, s, broker_has_it ? BRIDGE_WITH_WILL : BRIDGE_POLITELY);
     leave(core, s, LOST, now);
 }
 
@@ -76,8 +82,11 @@ static void go_to_sleep(const struct turn *t)
 
     count(t->core, COUNT_sleeps);
     deliver_stop(s);
+    bool news = s->state != ACTIVE && s->sleep_duration != t->p->duration;
     s->sleep_duration = t->p->duration;
     session_enter(t->core, s, ASLEEP, t->now);
+    if (news)
+        record_session(t->core, s);
     core_notice(t->core, NOTICE_ASLEEP, s, s->sleep_duration);
 }
 

@@ -51,6 +51,8 @@ void connect_refuse(struct core *core, struct attempt *a, uint8_t return_code);
 /* Ends an attempt silently: its client has gone (A33) or starts another. A session that exists only
  * for it goes too, and so does the broker connection that was asked for. */
 void connect_abandon(struct core *core, struct attempt *a, msec_t now);
+/* The broker is away, and the connection will come: the client is served meanwhile. */
+void connect_waits(struct core *core, struct session *s, msec_t now);
 void connect_opened(struct core *core, struct session *s, msec_t now,
                     const struct bridge_event *event);
 
@@ -62,10 +64,27 @@ void ended_by_broker(struct core *core, struct session *s, msec_t now);
 /* upstream.c: OPEN false: nothing has changed. CLOSE on a closed one does nothing. RESTORE opens
  * the session's own connection again, or ends the session when that cannot be. */
 bool upstream_open(struct core *core, struct session *s, const struct will *will, bool clean_start,
-                   bool keep_session);
+                   bool keep_session, bool patient);
+void upstream_closed(struct core *core, struct session *s, msec_t now, enum bridge_result result);
 void upstream_close(struct core *core, struct session *s, enum bridge_close how);
 void upstream_restore(struct core *core, struct session *s, msec_t now);
 void upstream_answers_lost(struct session *s);
+
+/* The client has left: the connection is closed, with a backlog when that is empty. */
+void upstream_part(struct core *core, struct session *s, enum bridge_close how);
+
+/* spooling.c: what clients publish while the broker is away, [spool]. Its messages are recorded in
+ * the same turn, so that they may be acknowledged at once. */
+
+/* Must a message of this client wait for the broker, or for earlier ones? NULL: the gateway's. */
+bool spool_wanted(const struct core *core, const struct session *s);
+/* False, counted: it has no room. */
+bool spool_take(struct core *core, struct session *s, msec_t now, const struct bridge_message *m);
+void spool_drain(struct core *core, msec_t now);
+void spool_opened(struct core *core, struct session *s, msec_t now); /* its connection is open */
+void spool_broker_back(struct core *core, msec_t now);
+void spool_answered(struct core *core, struct session *s, msec_t now,
+                    const struct bridge_event *event);
 
 /* will.c */
 handler on_willtopic, on_willmsg, on_late_willmsg, on_willtopicupd, on_willmsgupd;
@@ -78,7 +97,8 @@ void discover_advertise(struct core *core, msec_t now);
 /* publish.c: from the device */
 handler on_publish, on_stranger_publish, on_pubrel;
 void publish_forget_unanswered(struct session *s);
-void publish_answered(struct core *core, struct session *s, const struct bridge_event *event);
+void publish_answered(struct core *core, struct session *s, msec_t now,
+                      const struct bridge_event *event);
 
 /* subscribe.c */
 handler on_register, on_subscribe, on_unsubscribe;
@@ -114,6 +134,11 @@ struct topic_name {
 };
 struct topic_name topic_towards(struct core *core, struct session *s, struct sn_bytes name);
 
+/* The topic of this name with its id, made when it is new. NULL: the ids are used up. */
+struct topic *topic_make(struct core *core, struct session *s, struct sn_bytes name);
+void topic_told(struct core *core, struct session *s,
+                struct topic *topic); /* the client knows it */
+
 /* The topic name behind an id that a client used. `from` NULL: a client without a session. Empty:
  * unknown. `scratch` holds a short name. */
 struct sn_bytes topic_named(const struct core *core, const struct session *from,
@@ -131,7 +156,8 @@ enum token_kind {
     TOKEN_QOS2,
     TOKEN_SUBSCRIBE,
     TOKEN_RENEW,
-    TOKEN_UNSUBSCRIBE
+    TOKEN_UNSUBSCRIBE,
+    TOKEN_SPOOL, /* `id` and `msg_id` together: the low bits of the sequence */
 };
 struct token {
     enum token_kind kind;

@@ -5,6 +5,7 @@
  * the acknowledgement needs, so nothing is kept for QoS 1. */
 #include <stdlib.h>
 
+#include "gateway/core/recording.h"
 #include "gateway/v12/engine.h"
 #include "sn/topic.h"
 
@@ -36,6 +37,23 @@ static bool forward(const struct turn *t, const struct session *as, struct sn_by
     if (as && as->upstream != UPSTREAM_OPEN)
         return false;
     return t->core->sink.request(t->core->sink.self, &r);
+}
+
+static bool spool(const struct turn *t, struct session *s, struct sn_bytes topic, uint8_t qos)
+{
+    const struct bridge_message m = {topic, t->p->body, qos, t->p->flags & SN_FLAG_RETAIN};
+
+    return spool_take(t->core, s, t->now, &m);
+}
+
+/* QoS 0 is promised nothing; it is kept if asked for, or to stay behind what is. */
+static bool spool_qos0(const struct turn *t, struct session *s, struct sn_bytes topic,
+                       struct sn_bytes data)
+{
+    const struct bridge_message m = {topic, data, 0, t->p->flags & SN_FLAG_RETAIN};
+    bool open = s ? s->upstream == UPSTREAM_OPEN : t->core->broker_up;
+
+    return (open || t->core->config->spool.keep_qos0) && spool_take(t->core, s, t->now, &m);
 }
 
 /* QoS -1 in the form of Paho's library: TopicId is the length of the topic name that stands in
@@ -71,7 +89,8 @@ static void publish_without_connection(const struct turn *t)
         count(core, COUNT_qos_minus_one_refused);
         return;
     }
-    bool taken = forward(t, NULL, topic, data, 0, (struct token){0});
+    bool taken = spool_wanted(core, NULL) ? spool_qos0(t, NULL, topic, data)
+                                          : forward(t, NULL, topic, data, 0, (struct token){0});
     count(core, taken ? COUNT_publishes_in_qos_minus_one : COUNT_qos0_not_forwarded);
 }
 
@@ -102,18 +121,14 @@ static void received_remove(struct session *s, struct received *r)
 
 /* A client has one QoS 2 PUBLISH under way (6.6). When the places are used up, the oldest that only
  * lacks its PUBREL is of a client that will not send it any more. */
-static struct received *received_add(struct session *s)
+static struct received *received_add(struct core *core, struct session *s)
 {
-    if (!s->received)
-        s->received = calloc(RECEIVED_MAX, sizeof *s->received);
-    if (!s->received)
-        return NULL;
     for (uint16_t i = 0; s->received_count == RECEIVED_MAX && i < RECEIVED_MAX; i++)
-        if (s->received[i].forwarded)
+        if (s->received[i].forwarded) {
+            record_received_gone(core, s, s->received[i].msg_id);
             received_remove(s, &s->received[i]);
-    if (s->received_count == RECEIVED_MAX)
-        return NULL;
-    return &s->received[s->received_count++];
+        }
+    return session_receive(s);
 }
 
 /* Their answers will not come any more. Forwarded again, when the client repeats them. */
@@ -129,6 +144,43 @@ static void pubrec(struct core *core, const struct session *s, uint16_t msg_id)
     core_send(core, &s->peer, &(struct sn_packet){.type = SN_PUBREC, .msg_id = msg_id});
 }
 
+static void answer_qos1(struct core *core, const struct session *s, struct token token,
+                        uint8_t return_code)
+{
+    struct sn_packet p = {
+        .type = SN_PUBACK,
+        .topic_id = token.id,
+        .msg_id = token.msg_id,
+        .return_code = return_code,
+    };
+
+    core_send(core, &s->peer, &p);
+}
+
+static void answer_qos2(struct core *core, struct session *s, struct token token,
+                        uint8_t return_code)
+{
+    struct received *r = received_find(s, token.msg_id);
+
+    if (!r || r->forwarded) {
+        count(core, COUNT_late_answers);
+        return;
+    }
+    bool of_this_connection = r->epoch == s->epoch && s->reachable;
+    if (return_code == SN_ACCEPTED) {
+        r->forwarded = true;
+        record_received(core, s, r);
+    } else {
+        received_remove(s, r);
+    }
+    if (!of_this_connection)
+        return; /* answered when the client repeats it */
+    if (return_code == SN_ACCEPTED)
+        pubrec(core, s, token.msg_id);
+    else
+        answer_qos1(core, s, token, return_code); /* an error ends the exchange (A23) */
+}
+
 /* Within a connection the MsgId alone tells a repetition (A21). A client that connected anew may
  * have lost its numbering: then the contents must agree too. */
 static bool repeated(const struct session *s, const struct received *r, uint16_t topic_id,
@@ -142,7 +194,8 @@ static void publish_once(const struct turn *t, struct sn_bytes topic)
     struct core *core = t->core;
     struct session *s = t->s;
     const struct sn_packet *p = t->p;
-    uint32_t digest = (uint32_t)keyed_hash(&core->key, p->body.data, p->body.len);
+    static const struct hash_key same_after_restart;
+    uint32_t digest = (uint32_t)keyed_hash(&same_after_restart, p->body.data, p->body.len);
     struct received *r = received_find(s, p->msg_id);
 
     if (r && repeated(s, r, p->topic_id, digest)) {
@@ -152,15 +205,22 @@ static void publish_once(const struct turn *t, struct sn_bytes topic)
             pubrec(core, s, p->msg_id);
         return;
     }
+    if (r && r->forwarded)
+        record_received_gone(core, s, r->msg_id);
     if (!r)
-        r = received_add(s);
+        r = received_add(core, s);
     if (!r) {
         puback(t, SN_CONGESTION);
         return;
     }
     *r = (struct received){p->msg_id, p->topic_id, s->epoch, digest, false};
     struct token token = {TOKEN_QOS2, s->epoch, p->topic_id, p->msg_id};
-    if (forward(t, s, topic, p->body, 2, token)) {
+    if (spool_wanted(core, s)) {
+        if (spool(t, s, topic, 2)) {
+            answer_qos2(core, s, token, SN_ACCEPTED);
+            return;
+        }
+    } else if (forward(t, s, topic, p->body, 2, token)) {
         count(core, COUNT_publishes_in_qos2);
         return; /* the answer may have come already */
     }
@@ -180,7 +240,12 @@ static void publish_known(const struct turn *t, struct sn_bytes topic)
         return;
     }
     struct token token = {qos ? TOKEN_QOS1 : TOKEN_NONE, s->epoch, p->topic_id, p->msg_id};
-    bool taken = forward(t, s, topic, p->body, qos, token);
+    bool wait = spool_wanted(core, s);
+    bool taken = !wait      ? forward(t, s, topic, p->body, qos, token)
+                 : qos == 0 ? spool_qos0(t, s, topic, p->body)
+                            : spool(t, s, topic, 1);
+    if (taken && wait && qos > 0)
+        answer_qos1(core, s, token, SN_ACCEPTED);
     if (taken)
         count(core, qos ? COUNT_publishes_in_qos1 : COUNT_publishes_in_qos0);
     else if (qos == 0)
@@ -221,53 +286,39 @@ void on_pubrel(const struct turn *t)
         count(t->core, COUNT_protocol_errors); /* PUBREC was not sent yet */
         return;
     }
-    if (r)
+    if (r) {
+        record_received_gone(t->core, t->s, r->msg_id);
         received_remove(t->s, r);
+    }
     reply(t, &(struct sn_packet){.type = SN_PUBCOMP, .msg_id = t->p->msg_id}); /* A24 */
 }
 
-static void answer_qos1(struct core *core, const struct session *s, struct token token,
-                        uint8_t return_code)
+/* The broker has gone and the bridge gives the message back. */
+static bool kept(struct core *core, struct session *s, msec_t now, struct token token,
+                 const struct bridge_message *m)
 {
-    struct sn_packet p = {
-        .type = SN_PUBACK,
-        .topic_id = token.id,
-        .msg_id = token.msg_id,
-        .return_code = return_code,
-    };
+    const struct received *r = token.kind == TOKEN_QOS2 ? received_find(s, token.msg_id) : NULL;
+    bool awaited =
+        token.kind == TOKEN_QOS2 ? r && !r->forwarded : token.epoch == s->epoch && s->reachable;
 
-    core_send(core, &s->peer, &p);
+    return awaited && m->topic.len > 0 && core->config->broker.offline == OFFLINE_STORE &&
+           spool_take(core, s, now, m);
 }
 
-static void answer_qos2(struct core *core, struct session *s, struct token token,
-                        uint8_t return_code)
-{
-    struct received *r = received_find(s, token.msg_id);
-
-    if (!r || r->forwarded) {
-        count(core, COUNT_late_answers);
-        return;
-    }
-    bool of_this_connection = r->epoch == s->epoch && s->reachable;
-    if (return_code == SN_ACCEPTED)
-        r->forwarded = true;
-    else
-        received_remove(s, r);
-    if (!of_this_connection)
-        return; /* answered when the client repeats it */
-    if (return_code == SN_ACCEPTED)
-        pubrec(core, s, token.msg_id);
-    else
-        answer_qos1(core, s, token, return_code); /* an error ends the exchange (A23) */
-}
-
-void publish_answered(struct core *core, struct session *s, const struct bridge_event *event)
+void publish_answered(struct core *core, struct session *s, msec_t now,
+                      const struct bridge_event *event)
 {
     struct token token = token_unpack(event->token);
     uint8_t return_code = return_code_of(event->result);
 
     if (token.kind == TOKEN_NONE)
         return; /* a will */
+    if (token.kind == TOKEN_SPOOL) {
+        spool_answered(core, s, now, event);
+        return;
+    }
+    if (return_code == SN_CONGESTION && kept(core, s, now, token, &event->message))
+        return_code = SN_ACCEPTED;
     if (return_code == SN_CONGESTION)
         count(core, COUNT_publishes_congested);
     else if (return_code != SN_ACCEPTED)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PINGREQ, as a sign of life and as the wake of a sleeping client: MQTT-SN 1.2, 6.11, 6.14. */
+#include "gateway/core/recording.h"
 #include "gateway/v12/engine.h"
 
 void fall_asleep(struct core *core, struct session *s, msec_t now)
@@ -23,10 +24,12 @@ static bool move_here(const struct turn *t, struct session *s)
         if (other->state == AWAKE)
             session_enter(core, other, ASLEEP, t->now);
         session_unbind(&core->sessions, other);
+        record_session(core, other);
     }
     deliver_stop(s);
     if (!session_bind(&core->sessions, s, t->from))
         return false;
+    record_session(core, s);
     core_notice(core, NOTICE_MOVED, s, 0);
     return true;
 }

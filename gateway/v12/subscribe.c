@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* REGISTER from the device, SUBSCRIBE and UNSUBSCRIBE: MQTT-SN 1.2, 6.5, 6.7, 6.9. */
 #include "gateway/core/predefined.h"
+#include "gateway/core/recording.h"
 #include "gateway/v12/engine.h"
 #include "sn/topic.h"
 
@@ -12,10 +13,10 @@ static uint8_t register_topic(const struct turn *t, uint16_t *topic_id)
 
     if (!sn_topic_name_ok(name) || name.len > limits->max_topic_length)
         return SN_NOT_SUPPORTED; /* A16 */
-    struct topic *topic = registry_add(&t->s->topics, &core->key, name, limits->max_topics);
+    struct topic *topic = topic_make(core, t->s, name);
     if (!topic)
         return SN_CONGESTION; /* A17 */
-    topic->known = topic->given = true;
+    topic_told(core, t->s, topic);
     topic->muted = false;
     *topic_id = topic->id;
     return SN_ACCEPTED;
@@ -96,7 +97,7 @@ static struct subscription *make_row(const struct turn *t, struct sn_bytes filte
     struct subscription *sub = subscription_find(&s->subscriptions, filter);
 
     if (sn_topic_type(t->p->flags) == SN_TOPIC_NORMAL && !sn_topic_has_wildcard(filter) &&
-        !registry_add(&s->topics, &core->key, filter, limits->max_topics))
+        !topic_make(core, s, filter))
         return NULL;
     if (!sub && s->subscriptions.count < limits->max_subscriptions)
         sub = subscription_add(&s->subscriptions, filter);
@@ -117,8 +118,10 @@ static void subscribe(const struct turn *t, struct sn_bytes filter)
         count(t->core, COUNT_subscribes_repeated);
         return; /* the answer is on its way */
     }
-    if (sub->state == SUBSCRIPTION_LEAVING)
+    if (sub->state == SUBSCRIPTION_LEAVING) {
         sub->state = SUBSCRIPTION_ASKED;
+        record_subscription_gone(t->core, s, sub);
+    }
     sub->type = sn_topic_type(p->flags);
     sub->topic_id = p->topic_id;
     sub->qos_asked = sn_qos(p->flags);
@@ -151,7 +154,7 @@ void on_subscribe(const struct turn *t)
 }
 
 /* What SUBACK says the gateway will use in PUBLISH (8.6). */
-static uint16_t suback_topic_id(const struct core *core, const struct session *s,
+static uint16_t suback_topic_id(struct core *core, struct session *s,
                                 const struct subscription *sub)
 {
     if (sub->type == SN_TOPIC_PREDEFINED)
@@ -161,8 +164,15 @@ static uint16_t suback_topic_id(const struct core *core, const struct session *s
     struct topic *t = registry_by_name(&s->topics, &core->key, subscription_filter(sub));
     if (!t)
         return SN_TOPIC_ID_NONE;
-    t->known = t->given = true;
+    topic_told(core, s, t);
     return t->id;
+}
+
+/* The row ends, also where it was recorded. */
+static void remove_row(struct core *core, struct session *s, struct subscription *sub)
+{
+    record_subscription_gone(core, s, sub);
+    subscription_remove(&s->subscriptions, sub);
 }
 
 void subscribe_answered(struct core *core, struct session *s, msec_t now,
@@ -185,7 +195,7 @@ void subscribe_answered(struct core *core, struct session *s, msec_t now,
         bool over = token.kind == TOKEN_RENEW ? return_code == SN_NOT_SUPPORTED
                                               : sub->state == SUBSCRIPTION_ASKED;
         if (over && sub->state != SUBSCRIPTION_LEAVING && !sub->asking)
-            subscription_remove(&s->subscriptions, sub);
+            remove_row(core, s, sub);
         if (wanted)
             suback(core, s, token.msg_id, 0, 0, return_code);
         return;
@@ -193,6 +203,7 @@ void subscribe_answered(struct core *core, struct session *s, msec_t now,
     if (sub->state == SUBSCRIPTION_ASKED)
         sub->state = SUBSCRIPTION_GRANTED;
     sub->qos_granted = event->granted_qos;
+    record_subscription(core, s, sub);
     if (!wanted)
         return;
     suback(core, s, token.msg_id, suback_topic_id(core, s, sub), sub->qos_granted, SN_ACCEPTED);
@@ -234,6 +245,7 @@ void on_unsubscribe(const struct turn *t)
         if (sub) {
             sub->state = SUBSCRIPTION_LEAVING;
             sub->asking = false;
+            record_subscription(t->core, s, sub);
         }
         struct token token = {TOKEN_UNSUBSCRIBE, s->epoch, sub ? sub->serial : 0, t->p->msg_id};
         if (ask_to_leave(t->core, s, filter, token))
@@ -248,7 +260,7 @@ void unsubscribe_answered(struct core *core, struct session *s, const struct bri
     struct subscription *sub = subscription_by_serial(&s->subscriptions, token.id);
 
     if (sub && sub->state == SUBSCRIPTION_LEAVING)
-        subscription_remove(&s->subscriptions, sub);
+        remove_row(core, s, sub);
     if (token.kind != TOKEN_UNSUBSCRIBE)
         return;
     if (token.epoch == s->epoch && s->reachable)
@@ -260,6 +272,7 @@ void unsubscribe_answered(struct core *core, struct session *s, const struct bri
 void unsubscribe(struct core *core, struct session *s, struct subscription *sub)
 {
     sub->state = SUBSCRIPTION_LEAVING;
+    record_subscription(core, s, sub);
     ask_to_leave(core, s, subscription_filter(sub),
                  (struct token){TOKEN_RENEW, s->epoch, sub->serial, 0});
 }
@@ -290,7 +303,7 @@ void subscribe_again(struct core *core, struct session *s, bool session_present)
         if (sub->state == SUBSCRIPTION_LEAVING && session_present)
             unsubscribe(core, s, sub);
         else if (sub->state == SUBSCRIPTION_LEAVING)
-            subscription_remove(&s->subscriptions, sub);
+            remove_row(core, s, sub);
         else if (sub->state == SUBSCRIPTION_GRANTED && !session_present)
             count_renewal(core, ask(core, s, sub, TOKEN_RENEW));
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Topic names and what stands for them: MQTT-SN 1.2, 6.5 to 6.7. */
 #include "gateway/core/predefined.h"
+#include "gateway/core/recording.h"
 #include "gateway/v12/engine.h"
 #include "sn/topic.h"
 
@@ -23,9 +24,28 @@ struct sn_bytes topic_named(const struct core *core, const struct session *from,
     return (struct sn_bytes){0};
 }
 
+struct topic *topic_make(struct core *core, struct session *s, struct sn_bytes name)
+{
+    uint32_t before = s->topics.count;
+    struct topic *t = registry_add(&s->topics, &core->key, name, core->config->gateway.max_topics);
+
+    if (t && s->topics.count > before)
+        record_topic(core, s, t);
+    return t;
+}
+
+void topic_told(struct core *core, struct session *s, struct topic *topic)
+{
+    bool news = !topic->known || !topic->given;
+
+    topic->known = topic->given = true;
+    if (news)
+        record_topic(core, s, topic);
+}
+
 static struct topic_name normal(struct core *core, struct session *s, struct sn_bytes name)
 {
-    struct topic *t = registry_add(&s->topics, &core->key, name, core->config->gateway.max_topics);
+    struct topic *t = topic_make(core, s, name);
     struct topic_name found = {.way = TOPIC_NO_ID, .type = SN_TOPIC_NORMAL, .topic = t};
 
     if (!t)

@@ -8,10 +8,12 @@ void upstream_answers_lost(struct session *s)
 {
     subscribe_forget_asked(s);
     publish_forget_unanswered(s);
+    if (s->backlog)
+        backlog_recall(s->backlog);
 }
 
 bool upstream_open(struct core *core, struct session *s, const struct will *will, bool clean_start,
-                   bool keep_session)
+                   bool keep_session, bool patient)
 {
     enum upstream before = s->upstream;
     struct bridge_request r = {
@@ -20,6 +22,7 @@ bool upstream_open(struct core *core, struct session *s, const struct will *will
         .client_id = s->client_id,
         .clean_start = clean_start,
         .keep_session = keep_session,
+        .patient = patient,
     };
 
     if (will)
@@ -47,9 +50,31 @@ void upstream_close(struct core *core, struct session *s, enum bridge_close how)
     upstream_answers_lost(s);
 }
 
+void upstream_closed(struct core *core, struct session *s, msec_t now, enum bridge_result result)
+{
+    bool opening = s->upstream == UPSTREAM_OPENING;
+
+    subscribe_forget_asked(s);
+    if (result == BRIDGE_REFUSED) {
+        ended_by_broker(core, s, now);
+        return;
+    }
+    s->upstream = UPSTREAM_AWAY;
+    if (opening)
+        connect_waits(core, s, now);
+}
+
+void upstream_part(struct core *core, struct session *s, enum bridge_close how)
+{
+    if (s->backlog && s->upstream != UPSTREAM_CLOSED)
+        s->parting = how == BRIDGE_WITH_WILL ? PARTING_WITH_WILL : PARTING_POLITELY;
+    else
+        upstream_close(core, s, how);
+}
+
 void upstream_restore(struct core *core, struct session *s, msec_t now)
 {
-    if (upstream_open(core, s, &s->will, false, !s->clean))
+    if (upstream_open(core, s, &s->will, false, !s->clean, true))
         return;
     upstream_close(core, s, BRIDGE_POLITELY);
     ended_by_broker(core, s, now);

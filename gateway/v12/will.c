@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Wills: the dialogue at connect (MQTT-SN 1.2, 6.3) and updates later (6.4). */
+#include "gateway/core/recording.h"
 #include "gateway/v12/engine.h"
 #include "sn/topic.h"
 
@@ -75,6 +76,7 @@ static void updated(const struct turn *t)
     };
 
     s->will_updated = true;
+    record_session(t->core, s);
     t->core->sink.request(t->core->sink.self, &r);
 }
 

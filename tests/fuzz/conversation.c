@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "sn/topic.h"
+#include "tests/fuzz/fingerprint.h"
 
+static struct ledger ledger;
 static bool down[2]; /* by link */
 
 enum { SHORT_LINK = 1, SHORT_PACKET = 40, LONG_PACKET = 300 };
@@ -47,6 +49,14 @@ static const struct config *config_variant(uint8_t bits)
     c->sleep.when_full = (bits >> 5 & 3) % 3;
     c->sleep.keep_qos0 = !(bits & 1);
     c->sleep.strict = bits & 2;
+    c->broker.offline = bits & 32 ? OFFLINE_REJECT : OFFLINE_STORE;
+    c->store.keep_qos0 = bits & 64;
+    c->spool.keep_qos0 = bits & 4;
+    c->spool.received_at = bits & 4;
+    c->spool.max_messages = 6;
+    c->spool.max_octets = 300;
+    c->spool.max_age_ms = bits & 128 ? 60000 : 0;
+    c->spool.drain_rate = bits & 1 ? 1 : 1000;
     return c;
 }
 
@@ -157,6 +167,12 @@ static void on_broadcast(void *self, uint8_t link, uint8_t radius, struct sn_byt
     assert(p.type == SN_ADVERTISE ? link == ALL_LINKS : p.type == SN_GWINFO);
 }
 
+static void on_record(void *self, const struct record *r)
+{
+    (void)self;
+    ledger_apply(&ledger, r);
+}
+
 static void on_notice(void *self, const struct notice *n)
 {
     (void)self;
@@ -196,7 +212,7 @@ static bool book(const struct bridge_request *r)
     assert(r->session.slot <= SLOTS);
     struct bridge_connection *c = &stage.connections[r->session.slot];
     if (r->type == BRIDGE_OPEN) {
-        *c = (struct bridge_connection){r->session.generation, OPENING_IT};
+        *c = (struct bridge_connection){r->session.generation, OPENING_IT, r->patient};
         return true;
     }
     bool ours = c->generation == r->session.generation && c->state != NO_CONNECTION;
@@ -243,40 +259,50 @@ static bool on_request(void *self, const struct bridge_request *r)
     return true;
 }
 
+/* What bridge.h says may happen to a connection. False: this may not. */
+static bool allowed(struct bridge_connection *c, struct bridge_event *e)
+{
+    bool opened = e->type == BRIDGE_OPENED;
+
+    if (c->generation != e->session.generation || c->state == NO_CONNECTION)
+        return false;
+    if (c->state == OPENING_IT && opened && c->patient && e->result == BRIDGE_BUSY)
+        return false;
+    if (c->state == OPENING_IT && !opened && !(c->patient && e->result == BRIDGE_OK))
+        return false;
+    if (c->state != OPENING_IT && opened && (c->state == IS_OPEN || e->result != BRIDGE_OK))
+        return false;
+    if (opened)
+        c->state = e->result == BRIDGE_OK ? IS_OPEN : NO_CONNECTION;
+    else
+        c->state = e->result == BRIDGE_REFUSED ? NO_CONNECTION : IS_AWAY;
+    return true;
+}
+
 void broker_event(struct bridge_event e)
 {
-    if (e.session.slot > 0 && e.session.slot <= SLOTS &&
-        (e.type == BRIDGE_OPENED || e.type == BRIDGE_CLOSED || e.type == BRIDGE_MESSAGE)) {
-        struct bridge_connection *c = &stage.connections[e.session.slot];
-        if (c->generation != e.session.generation || c->state == NO_CONNECTION)
-            return;
-        if (e.type == BRIDGE_OPENED) {
-            if (c->state == IS_OPEN || (c->state == IS_AWAY && e.result != BRIDGE_OK))
-                return;
-            c->state = e.result == BRIDGE_OK ? IS_OPEN : NO_CONNECTION;
-        } else {
-            if (c->state != IS_OPEN)
-                return;
-            if (e.type == BRIDGE_CLOSED)
-                c->state = e.result == BRIDGE_REFUSED ? NO_CONNECTION : IS_AWAY;
-        }
-    }
+    bool of_session = e.session.slot > 0 && e.session.slot <= SLOTS;
+    struct bridge_connection *c = of_session ? &stage.connections[e.session.slot] : NULL;
+
+    if (c && (e.type == BRIDGE_OPENED || e.type == BRIDGE_CLOSED) && !allowed(c, &e))
+        return;
+    if (c && e.type == BRIDGE_MESSAGE &&
+        (c->generation != e.session.generation || c->state != IS_OPEN))
+        return;
     core_bridge_event(stage.core, stage.now, &e);
 }
 
-void conversation_begin(uint8_t variant)
+static void new_core(uint8_t variant, const char seed[17])
 {
-    static const uint8_t seed[16] = "a fixed seed ...";
     const struct core_sink sink = {
         .send = on_send,
         .broadcast = on_broadcast,
         .request = on_request,
+        .record = on_record,
         .notice = on_notice,
     };
 
-    down[0] = down[1] = false;
-    stage = (struct conversation){.now = 1000000, .manners = ACCEPT_NOW};
-    stage.core = core_new(config_variant(variant), &sink, seed);
+    stage.core = core_new(config_variant(variant), &sink, (const uint8_t *)seed);
     assert(stage.core);
     for (unsigned link = 0; link < 256; link++)
         core_link(stage.core, (uint8_t)link,
@@ -284,6 +310,14 @@ void conversation_begin(uint8_t variant)
                       .max_packet = link == SHORT_LINK ? SHORT_PACKET : LONG_PACKET,
                       .retry_count = -1,
                   });
+}
+
+void conversation_begin(uint8_t variant)
+{
+    down[0] = down[1] = false;
+    ledger_clear(&ledger);
+    stage = (struct conversation){.now = 1000000, .manners = ACCEPT_NOW, .variant = variant};
+    new_core(variant, "a fixed seed ...");
     broker_event((struct bridge_event){.type = BRIDGE_OPENED, .session = GATEWAY_SELF});
 }
 
@@ -295,7 +329,29 @@ void conversation_link_up(uint8_t link, bool up)
 
 void conversation_configure(uint8_t variant)
 {
+    stage.variant = variant;
     core_configure(stage.core, config_variant(variant));
+}
+
+static void restore(void *self, const struct record *r)
+{
+    (void)self;
+    assert(core_restore(stage.core, stage.now, r));
+}
+
+void conversation_restart(void)
+{
+    uint64_t before = fingerprint(stage.core);
+
+    core_free(stage.core);
+    memset(stage.connections, 0, sizeof stage.connections);
+    stage.pending_count = 0;
+    down[0] = down[1] = false;
+    new_core(stage.variant, "another seed ...");
+    ledger_each(&ledger, restore, NULL);
+    core_audit(stage.core);
+    assert(fingerprint(stage.core) == before);
+    core_restored(stage.core, stage.now);
 }
 
 void conversation_end(void)
@@ -303,4 +359,5 @@ void conversation_end(void)
     core_stop(stage.core);
     core_audit(stage.core);
     core_free(stage.core);
+    ledger_clear(&ledger);
 }

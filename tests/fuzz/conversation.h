@@ -7,6 +7,7 @@
 
 #include "gateway/core/internal.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/ledger.h"
 
 enum { PEERS = 8, PENDING = 32, SLOTS = 8 };
 
@@ -23,11 +24,13 @@ struct conversation {
     struct core *core;
     msec_t now;
     enum manners manners;
+    uint8_t variant;                      /* of the configuration */
     struct bridge_event pending[PENDING]; /* answers that are to come, or have come already */
     unsigned pending_count, asked;
     struct bridge_connection {
         uint32_t generation;
         enum { NO_CONNECTION, OPENING_IT, IS_OPEN, IS_AWAY } state;
+        bool patient;
     } connections[SLOTS + 1];
     struct sn_packet last[PEERS]; /* the latest packet to each peer, without its body */
 };
@@ -44,6 +47,9 @@ void conversation_end(void);
 void conversation_link_up(uint8_t link, bool up);
 
 void conversation_configure(uint8_t variant);
+
+/* The process ends here, and the next one takes up what was recorded: it must be what was there. */
+void conversation_restart(void);
 
 /* A broker event goes in, unless bridge.h rules it out now. */
 void broker_event(struct bridge_event event);

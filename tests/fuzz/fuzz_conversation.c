@@ -200,6 +200,8 @@ static void broker_answers(void)
     e.result = (enum bridge_result)(how % 3);
     e.session_present = how & 4;
     e.granted_qos = (uint8_t)((how >> 3) % 3);
+    if (how & 32 && e.type == BRIDGE_PUBLISHED && e.result == BRIDGE_BUSY)
+        e.message = (struct bridge_message){sn_text("a/temp"), some_data(), 1, how & 64};
     broker_event(e);
 }
 
@@ -217,9 +219,7 @@ static void broker_link(void)
     broker_event((struct bridge_event){
         .type = how & 1 ? BRIDGE_OPENED : BRIDGE_CLOSED,
         .session = some_session(),
-        .result = how & 1   ? BRIDGE_OK
-                  : how & 8 ? BRIDGE_REFUSED
-                            : BRIDGE_BUSY,
+        .result = how & 8 ? BRIDGE_REFUSED : BRIDGE_OK,
         .session_present = how & 4,
     });
 }
@@ -246,18 +246,20 @@ static void stray_answer(void)
     struct bridge_event e = {.type = ONE_OF(types), .result = (enum bridge_result)(octet() % 3)};
 
     e.session = (struct session_ref){octet() % (SLOTS + 2), octet() % 8};
-    uint64_t epoch = octet() % 4, kind = octet() % 6, id = octet() % 8, msg_id = octet() % 20;
+    uint64_t epoch = octet() % 4, kind = octet() % 7, id = octet() % 8, msg_id = octet() % 20;
     e.token = epoch << 48 | kind << 32 | id << 16 | msg_id; /* as the engine packs them */
     broker_event(e);
 }
 
-/* A reload, or a port that is pulled out and plugged in again. */
+/* A reload, a restart, or a port that is pulled out and plugged in again. */
 static void world_changes(void)
 {
     uint8_t how = octet();
 
     if (how & 0x80)
         conversation_link_up(how & 1, how & 2);
+    else if ((how & 0x60) == 0x60)
+        conversation_restart();
     else
         conversation_configure(how);
 }

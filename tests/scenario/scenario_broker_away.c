@@ -14,9 +14,12 @@ static void answered(struct bridge_request r, enum bridge_event_type type)
     broker_says((struct bridge_event){.type = type, .session = r.session, .token = r.token});
 }
 
+/* With offline = store these stories are told in scenario_spool.c. */
+static const char reject[] = "[broker]\noffline = reject\n";
+
 static void begin(void)
 {
-    story_begin(NULL);
+    story_begin(reject);
     connected("sensor-1", 0);
     client_says(sn_subscribe(QOS(1), 1, "b"));
     gateway_says(sn_suback(1, 1, 1, SN_ACCEPTED));
@@ -54,7 +57,7 @@ END_TEST
 
 START_TEST(a_new_client_hears_congestion)
 {
-    story_begin(NULL);
+    story_begin(reject);
     story->broker.away = true;
     client_says(sn_connect("sensor-1", SN_FLAG_CLEAN, 60));
     gateway_says(sn_connack(SN_CONGESTION));

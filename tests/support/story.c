@@ -44,7 +44,7 @@ static void sink_broadcast(void *self, uint8_t link, uint8_t radius, struct sn_b
 static bool sink_request(void *self, const struct bridge_request *r)
 {
     (void)self;
-    if (story->broker.away && r->type != BRIDGE_CLOSE && r->type != BRIDGE_SET_WILL)
+    if (story->broker.away && r->type != BRIDGE_CLOSE && r->type != BRIDGE_SET_WILL && !r->patient)
         return false;
     ck_assert_uint_lt(story->request_count, STORY_REQUESTS);
     struct asked *a = &story->requests[story->request_count++];
@@ -58,6 +58,12 @@ static bool sink_request(void *self, const struct bridge_request *r)
     a->request.message.topic = keep(&text, r->message.topic);
     a->request.message.payload = keep(&text, r->message.payload);
     return true;
+}
+
+static void sink_record(void *self, const struct record *r)
+{
+    (void)self;
+    ledger_apply(&story->ledger, r);
 }
 
 static void sink_notice(void *self, const struct notice *n)
@@ -83,25 +89,29 @@ static struct config *config_of(const char *lines)
     return config;
 }
 
-struct story *story_begin(const char *lines)
+void story_start(const char seed[17])
 {
-    static const uint8_t seed[16] = "a fixed seed ...";
     const struct core_sink sink = {
         .send = sink_send,
         .broadcast = sink_broadcast,
         .request = sink_request,
+        .record = sink_record,
         .notice = sink_notice,
     };
 
+    story->core = core_new(story->config, &sink, (const uint8_t *)seed);
+    ck_assert_ptr_nonnull(story->core);
+}
+
+struct story *story_begin(const char *lines)
+{
     story = calloc(1, sizeof *story);
     ck_assert_ptr_nonnull(story);
     story->config = config_of(lines);
     ck_assert_ptr_nonnull(story->config);
     story->now = 1000000;
-    story->core = core_new(story->config, &sink, seed);
-    ck_assert_ptr_nonnull(story->core);
-    broker_says((struct bridge_event){.type = BRIDGE_OPENED, .session = GATEWAY_SELF});
-    story->out_first = story->out_count; /* the ADVERTISE of a gateway that has a broker */
+    story_start("a fixed seed ...");
+    story_broker_comes_up();
     return story;
 }
 
@@ -121,6 +131,7 @@ void story_end(void)
     core_audit(story->core);
     core_free(story->core);
     config_free(story->config);
+    ledger_clear(&story->ledger);
     for (size_t i = 0; i < story->out_count; i++)
         free(story->out[i].wire);
     for (size_t i = 0; i < story->request_count; i++)
@@ -143,8 +154,6 @@ struct sn_peer behind(uint8_t number, const void *node_id, size_t len)
     return peer;
 }
 
-static void oblige(void);
-
 void client_sends_from(struct sn_peer from, const void *octets, size_t len)
 {
     /* A copy of its own size: a read past its end is seen by the sanitizer. */
@@ -153,7 +162,7 @@ void client_sends_from(struct sn_peer from, const void *octets, size_t len)
     memcpy(copy, octets, len);
     core_datagram(story->core, story->now, &from, sn_bytes(copy, len));
     free(copy);
-    oblige();
+    story_oblige();
     core_audit(story->core);
 }
 
@@ -315,7 +324,7 @@ void broker_gets(const char *topic, const char *payload, uint8_t qos)
 void broker_says(struct bridge_event event)
 {
     core_bridge_event(story->core, story->now, &event);
-    oblige();
+    story_oblige();
     core_audit(story->core);
 }
 
@@ -327,8 +336,8 @@ static void answer(const struct bridge_request *r)
         return;
     switch (r->type) {
     case BRIDGE_OPEN:
-        e.type = BRIDGE_OPENED;
-        e.result = story->broker.opening;
+        e.type = story->broker.away ? BRIDGE_CLOSED : BRIDGE_OPENED;
+        e.result = story->broker.away ? BRIDGE_OK : story->broker.opening;
         e.session_present = story->broker.session_present;
         break;
     case BRIDGE_PUBLISH:
@@ -349,7 +358,7 @@ static void answer(const struct bridge_request *r)
     core_bridge_event(story->core, story->now, &e);
 }
 
-static void oblige(void)
+void story_oblige(void)
 {
     while (story->to_answer < story->request_count && !story->broker.silent)
         answer(&story->requests[story->to_answer++].request);
@@ -426,7 +435,7 @@ void pass(msec_t ms)
     for (msec_t due; (due = core_deadline(story->core)) <= until;) {
         story->now = due > story->now ? due : story->now;
         core_expire(story->core, story->now);
-        oblige();
+        story_oblige();
         core_audit(story->core);
     }
     story->now = until;

@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "gateway/core/core.h"
 #include "sn/packet.h"
+#include "tests/support/ledger.h"
 
 enum { STORY_OUT = 4096, STORY_REQUESTS = 4096 };
 
@@ -40,8 +41,9 @@ struct story {
     size_t request_first, request_count;
     size_t to_answer; /* the first request the obliging broker has not answered */
     unsigned notices[64];
+    struct ledger ledger; /* what a store would hold */
     struct broker_manners {
-        bool away;                  /* refuses every request but CLOSE */
+        bool away;                  /* refuses every request but CLOSE and patient OPENs */
         bool silent;                /* takes requests and never answers */
         enum bridge_result opening; /* what OPEN, PUBLISH, SUBSCRIBE get */
         enum bridge_result publishing;
@@ -55,6 +57,11 @@ struct story {
 struct story *story_begin(const char *lines);
 void story_end(void); /* audits, fails when something the core sent was not looked at */
 extern struct story *story;
+
+/* The gateway's process ends, the next one takes up what was recorded `ms` later. The broker is up
+ * again at once unless its manners say otherwise. */
+void gateway_restarts(msec_t ms);
+size_t recorded(enum record_type type); /* rows of this kind */
 
 /* Peers: device(1), device(2), ... are addresses; behind() puts a node id on one. */
 struct sn_peer device(uint8_t number);
@@ -87,6 +94,8 @@ void broker_looks_away(void); /* what was asked so far is of no interest */
 /* The broker's message for the client of this id. */
 void broker_delivers(const char *client_id, const char *topic, const char *payload, uint8_t qos);
 void broker_goes_away(const char *client_id); /* its connection is lost */
+void broker_is_gone(void); /* for all: every connection is lost and none can be made */
+void broker_is_back(bool session_present);
 struct session_ref ref_of(const char *client_id);
 
 void pass(msec_t ms); /* time passes; what falls due happens at its time */
@@ -113,6 +122,11 @@ struct sn_packet sn_disconnect(uint16_t duration);
 
 /* device(1) connects as `client_id` and is accepted. */
 void connected(const char *client_id, uint8_t flags);
+
+/* For the parts of the stage itself. */
+void story_start(const char seed[17]); /* a new core */
+void story_oblige(void);               /* the broker answers what it was asked */
+void story_broker_comes_up(void);
 
 #define QOS(n) ((uint8_t)((n) << 5))
 
