@@ -101,6 +101,7 @@ static void read_subscription(struct reading *reading, sqlite3_stmt *row, struct
     out->subscription.topic_id = (uint16_t)number(row, 3);
     out->subscription.qos_asked = (uint8_t)number(row, 4);
     out->subscription.qos_granted = (uint8_t)number(row, 5);
+    out->subscription.leaving = number(row, 6) != 0;
 }
 
 static void read_message(struct reading *reading, sqlite3_stmt *row, struct record *out)
@@ -189,7 +190,7 @@ static const struct {
      read_session},
     {"SELECT session, topic_id, name, known, given FROM topic ORDER BY session, topic_id",
      read_topic},
-    {"SELECT session, filter, type, topic_id, qos_asked, qos_granted FROM subscription "
+    {"SELECT session, filter, type, topic_id, qos_asked, qos_granted, leaving FROM subscription "
      "ORDER BY session, filter",
      read_subscription},
     {"SELECT session, sequence, topic, payload, qos, retain, received FROM message "

@@ -18,7 +18,7 @@ static const char *const sql[STATEMENTS] = {
     [PUT_TOPIC] = "REPLACE INTO topic (session, topic_id, name, known, given) "
                   "VALUES (?, ?, ?, ?, ?)",
     [PUT_SUBSCRIPTION] = "REPLACE INTO subscription (session, filter, type, topic_id, qos_asked, "
-                         "qos_granted) VALUES (?, ?, ?, ?, ?, ?)",
+                         "qos_granted, leaving) VALUES (?, ?, ?, ?, ?, ?, ?)",
     [PUT_MESSAGE] = "REPLACE INTO message (session, sequence, topic, payload, qos, retain, "
                     "received) VALUES (?, ?, ?, ?, ?, ?, ?)",
     [PUT_RECEIVED] = "REPLACE INTO received (session, msg_id, topic_id, digest) "
@@ -29,6 +29,7 @@ static const char *const sql[STATEMENTS] = {
     [DROP_MESSAGE] = "DELETE FROM message WHERE session = ? AND sequence = ?",
     [DROP_RECEIVED] = "DELETE FROM received WHERE session = ? AND msg_id = ?",
     [DROP_SPOOLED] = "DELETE FROM spooled WHERE session = ? AND sequence = ?",
+    [FORGET_TOPICS] = "UPDATE topic SET known = 0 WHERE session = ? AND known",
     [CLEAR_TOPICS] = "DELETE FROM topic WHERE session = ?",
     [CLEAR_SUBSCRIPTIONS] = "DELETE FROM subscription WHERE session = ?",
     [CLEAR_MESSAGES] = "DELETE FROM message WHERE session = ?",
@@ -199,6 +200,7 @@ static int put_subscription(struct store *store, const struct record *record)
     put(&b, record->subscription.topic_id);
     put(&b, record->subscription.qos_asked);
     put(&b, record->subscription.qos_granted);
+    put(&b, record->subscription.leaving);
     return rows_run(store, PUT_SUBSCRIPTION);
 }
 
@@ -251,6 +253,7 @@ int rows_apply(struct store *store, const struct record *r, int64_t offset)
     case RECORD_SESSION_WIPED:
     case RECORD_SESSION_GONE: return clear(store, r);
     case RECORD_TOPIC: return put_topic(store, r);
+    case RECORD_TOPICS_UNKNOWN: return clear_one(store, FORGET_TOPICS, r->session);
     case RECORD_SUBSCRIPTION: return put_subscription(store, r);
     case RECORD_SUBSCRIPTION_GONE: return drop_subscription(store, r);
     case RECORD_MESSAGE: return put_message(store, PUT_MESSAGE, r, offset);

@@ -37,6 +37,7 @@ static const char *const steps[] = {
     "  topic_id INTEGER NOT NULL,"
     "  qos_asked INTEGER NOT NULL,"
     "  qos_granted INTEGER NOT NULL,"
+    "  leaving INTEGER NOT NULL," /* unsubscribed; the broker has not confirmed */
     "  PRIMARY KEY (session, filter)) WITHOUT ROWID;"
     "CREATE TABLE message (" /* for the client */
     "  session INTEGER, sequence INTEGER,"

@@ -34,6 +34,7 @@ static size_t views_of(struct record *record, struct sn_bytes *views[VIEWS_MAX])
         return 2;
     case RECORD_SESSION_WIPED:
     case RECORD_SESSION_GONE:
+    case RECORD_TOPICS_UNKNOWN:
     case RECORD_MESSAGE_GONE:
     case RECORD_RECEIVED:
     case RECORD_RECEIVED_GONE:

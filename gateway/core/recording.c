@@ -106,7 +106,7 @@ void record_subscription_gone(struct core *core, const struct session *s,
     tell_subscription(core, RECORD_SUBSCRIPTION_GONE, s, sub);
 }
 
-void record_message(struct core *core, const struct session *s, struct message *m)
+void record_message(struct core *core, const struct session *s, struct message *m, msec_t now)
 {
     if (m->qos == 0 && !core->config->store.keep_qos0)
         return;
@@ -114,7 +114,8 @@ void record_message(struct core *core, const struct session *s, struct message *
     struct record r = {
         .type = RECORD_MESSAGE,
         .session = s->slot,
-        .message = {m->sequence, message_topic(m), message_payload(m), m->qos, m->retain, 0},
+        .message = {m->sequence, message_topic(m), message_payload(m), m->qos, m->retain,
+                    (int64_t)now},
     };
     tell(core, &r);
 }

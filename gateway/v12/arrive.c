@@ -70,7 +70,8 @@ static bool make_room(struct core *core, struct session *s, const struct bridge_
     return true;
 }
 
-static void enqueue(struct core *core, struct session *s, const struct bridge_message *m)
+static void enqueue(struct core *core, struct session *s, msec_t now,
+                    const struct bridge_message *m)
 {
     if (!make_room(core, s, m)) {
         count(core, COUNT_queue_dropped_newest);
@@ -79,7 +80,7 @@ static void enqueue(struct core *core, struct session *s, const struct bridge_me
     }
     struct message *queued = outbox_push(&s->outbox, m, m->qos);
     if (queued)
-        record_message(core, s, queued);
+        record_message(core, s, queued, now);
     else
         count(core, COUNT_no_memory);
 }
@@ -106,6 +107,6 @@ void arrive(struct core *core, struct session *s, msec_t now, const struct bridg
     here.qos = radio_qos(core, s, m);
     if (deliver_at_once(core, s, &here, now))
         return;
-    enqueue(core, s, &here);
+    enqueue(core, s, now, &here);
     deliver_next(core, s, now);
 }

@@ -142,9 +142,9 @@ void bench_write(char *out, const struct record *r)
         octets(&at, "name", r->topic.name);
     }
     if (r->type == RECORD_SUBSCRIPTION) {
-        at += sprintf(at, " type=%u topic_id=%u asked=%u granted=%u", r->subscription.type,
-                      r->subscription.topic_id, r->subscription.qos_asked,
-                      r->subscription.qos_granted);
+        at += sprintf(at, " type=%u topic_id=%u asked=%u granted=%u leaving=%d",
+                      r->subscription.type, r->subscription.topic_id, r->subscription.qos_asked,
+                      r->subscription.qos_granted, r->subscription.leaving);
         octets(&at, "filter", r->subscription.filter);
     }
     if (r->type == RECORD_RECEIVED)

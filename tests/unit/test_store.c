@@ -39,7 +39,7 @@ static size_t some_of_all(struct record out[16])
     out[n++] = TOPIC(1, .topic_id = 7, .name = sn_text("tank/level"), .known = true);
     out[n++] = TOPIC(1, .topic_id = 65534, .given = true);
     out[n++] = SUBSCRIPTION(1, .filter = sn_text("tank/#"), .type = 1, .topic_id = 9,
-                            .qos_asked = 2, .qos_granted = 1);
+                            .qos_asked = 2, .qos_granted = 1, .leaving = true);
     out[n++] = MESSAGE(1, .sequence = 10, .topic = sn_text("tank/set"), .payload = OCTETS("\0\t"),
                        .qos = 2, .retain = true, .received = 4000);
     out[n++] =
@@ -133,6 +133,21 @@ START_TEST(what_is_gone_is_gone)
     }
     ck_assert(commit());
     ck_assert_str_eq(bench_reopened(), text_of(stay, sizeof stay / sizeof *stay));
+}
+END_TEST
+
+START_TEST(a_new_connection_makes_its_topics_unknown)
+{
+    struct record known[] = {TOPIC(1, .topic_id = 1, .name = sn_text("a"), .known = true),
+                             TOPIC(2, .topic_id = 1, .name = sn_text("a"), .known = true)};
+
+    bench_open();
+    record(known[0]);
+    record(known[1]);
+    record(GONE(TOPICS_UNKNOWN, 1));
+    ck_assert(commit());
+    known[0].topic.known = false;
+    ck_assert_str_eq(bench_reopened(), text_of(known, 2));
 }
 END_TEST
 
@@ -294,6 +309,7 @@ int main(void)
     tcase_add_test(tc, twice_is_as_good_as_once);
     tcase_add_test(tc, a_new_record_replaces_the_row);
     tcase_add_test(tc, what_is_gone_is_gone);
+    tcase_add_test(tc, a_new_connection_makes_its_topics_unknown);
     tcase_add_test(tc, a_session_that_is_gone_leaves_nothing);
     tcase_add_test(tc, a_wiped_session_stays_with_what_it_has_for_the_broker);
     tcase_add_test(tc, an_address_follows_its_section);
