@@ -14,6 +14,8 @@ from gateway import both_versions
 from waiting import PATIENCE, until
 
 AWAY = {"broker": {"ack_timeout": 1, "connect_timeout": 1}}
+# What the spool takes away from these stories is told in test_spool.py.
+REJECT = {"broker": AWAY["broker"] | {"offline": "reject"}}
 
 
 class KickingBroker(threading.Thread):
@@ -99,7 +101,7 @@ def deliver_until_heard(observer, device, topic, data):
 
 @both_versions
 @pytest.mark.parametrize("end", ["kill", "leave"])
-@pytest.mark.config(**AWAY)
+@pytest.mark.config(**REJECT)
 def test_a_broker_restart_disconnects_nobody_and_everything_resumes(
     broker, observer, gateway, new_device, end
 ):
@@ -199,7 +201,7 @@ def test_subscribe_while_the_broker_is_away_is_congestion(broker, device):
     device.ping()
 
 
-@pytest.mark.config(**AWAY)
+@pytest.mark.config(**REJECT)
 def test_the_gateway_may_start_before_the_broker(start_broker, start_observer, new_gateway, new_device_at):
     """Issue 4: everything resumes by itself."""
     broker = start_broker()
@@ -212,7 +214,7 @@ def test_the_gateway_may_start_before_the_broker(start_broker, start_observer, n
     gateway.until_online(start_observer(broker.port))
 
 
-@pytest.mark.config(**AWAY)
+@pytest.mark.config(**REJECT)
 def test_a_broker_that_hangs_blocks_nobody(broker, observer, gateway, new_device):
     """Issue 4: an acknowledgement timer; never blocking the loop."""
     first = new_device("first").connect()

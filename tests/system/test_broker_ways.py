@@ -70,7 +70,7 @@ def test_mqtts_refuses_a_certificate_for_another_host(
 ):
     """Field notes F2"""
     secured = Secured(start_broker, start_observer, server_lines(authority, "DNS:other.example"))
-    options = {"ca_file": authority.file}
+    options = {"ca_file": authority.file, "offline": "reject"}
     gateway = new_gateway(secured.url, {"broker": options}).start().until_listening()
     secured.broker.handshakes_fail = True
     device = new_device_at(gateway)
@@ -97,8 +97,8 @@ def test_mqtts_refuses_a_foreign_authority(
     """Field notes F2"""
     other = Authority(tmp_path, "other")
     secured = Secured(start_broker, start_observer, server_lines(authority))
-    gateway = new_gateway(secured.url, {"broker": {"ca_file": other.file}}).start()
-    gateway.until_listening()
+    options = {"ca_file": other.file, "offline": "reject"}
+    gateway = new_gateway(secured.url, {"broker": options}).start().until_listening()
     secured.broker.handshakes_fail = True
     device = new_device_at(gateway)
     device.send(device.connect_packet())
