@@ -175,6 +175,8 @@ bool store_close(struct store *store)
         store->retry_at = 0; /* a last attempt */
     if (store->lock >= 0) {
         whole = store_commit(store, clock_now());
+        if (!whole && !store->lost)
+            store_tell_unwritten(store);
         store_file_close(store);
     }
     waiting_fini(&store->waiting);

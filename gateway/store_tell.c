@@ -57,6 +57,13 @@ void store_tell_damaged(const struct store *store, const char *aside)
               store->path, aside);
 }
 
+void store_tell_unwritten(const struct store *store)
+{
+    log_error("store closed without its last changes file=%s changes_lost=%zu, none of them "
+              "acknowledged",
+              store->path, store->waiting.count);
+}
+
 void store_tell_too_much(const struct store *store, const char *why)
 {
     log_error("store gives up file=%s: %s; the gateway leaves changes_lost=%zu, none of them "

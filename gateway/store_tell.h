@@ -11,6 +11,8 @@ void store_tell_over(const struct store *store);
 /* A commit took so long that clients may have waited for it. */
 void store_tell_slow(const struct store *store, uint64_t took);
 void store_tell_damaged(const struct store *store, const char *aside);
+/* It is closed, and the last attempt has failed. */
+void store_tell_unwritten(const struct store *store);
 void store_tell_too_much(const struct store *store, const char *why);
 
 #endif
