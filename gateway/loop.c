@@ -6,6 +6,7 @@
 
 #include "gateway/command.h"
 #include "gateway/log.h"
+#include "gateway/loop_store.h"
 #include "gateway/tell.h"
 #include "sn/link/serial.h"
 #include "sn/link/udp.h"
@@ -294,6 +295,9 @@ static bool new_bridge(struct gateway *g, const struct config *config, char *err
     return g->bridge != NULL;
 }
 
+/* The sessions come first, so that a link that is down at its start finds them; and the bridge
+ * before they go on, because they ask for their broker connections. Nothing is read or sent before
+ * the loop runs. */
 int loop_open(struct gateway *g, const struct config *config, char *error, size_t size)
 {
     int code;
@@ -305,11 +309,12 @@ int loop_open(struct gateway *g, const struct config *config, char *error, size_
     g->barrier.data = g->deadline.data = g;
     if (!new_core(g, config, error, size))
         return EXIT_UNAVAILABLE;
-    code = store_open(&g->store, config, error, size);
+    code = loop_store_open(g, error, size);
     if (code != 0)
         return code;
     if (!open_links(g, config, error, size) || !new_bridge(g, config, error, size))
         return EXIT_UNAVAILABLE;
+    core_restored(g->core, uv_now(&g->uv));
     uv_prepare_start(&g->barrier, on_barrier);
     return 0;
 }

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/loop_store.h"
+
+#include "gateway/clock.h"
+#include "gateway/log.h"
+
+struct restoring {
+    struct gateway *g;
+    msec_t now;
+    size_t sessions, messages, spooled, left_out;
+};
+
+static void restore_one(void *self, const struct record *record)
+{
+    struct restoring *r = self;
+
+    if (!core_restore(r->g->core, r->now, record)) {
+        r->left_out++;
+        return;
+    }
+    r->sessions += record->type == RECORD_SESSION;
+    r->messages += record->type == RECORD_MESSAGE;
+    r->spooled += record->type == RECORD_SPOOLED;
+}
+
+int loop_store_open(struct gateway *g, char *error, size_t size)
+{
+    struct restoring r = {.g = g, .now = uv_now(&g->uv)};
+    msec_t began = clock_now();
+    int code = store_open(&g->store, g->config, error, size);
+
+    if (code == 0)
+        code = store_restore(g->store, restore_one, &r, error, size);
+    if (code != 0)
+        return code;
+    if (r.sessions + r.spooled > 0)
+        log_info("restored sessions=%zu messages=%zu spooled=%zu took=%lums", r.sessions,
+                 r.messages, r.spooled, (unsigned long)(clock_now() - began));
+    if (r.left_out > 0)
+        log_warning("left out of what was kept rows=%zu; they exceed the limits of the "
+                    "configuration or contradict each other",
+                    r.left_out);
+    return 0;
+}
