@@ -157,6 +157,17 @@ def test_a_message_that_was_not_written_is_not_lost(gateway, device, broker, obs
     until(lambda: [m.data for m in device.wake()] == [b"again"], "the broker to send it again")
 
 
+def test_leaving_while_the_file_cannot_be_written(gateway, device, hold):
+    """It does not hang, and says that something is missing."""
+    hold.take()
+    device.send(device.connect_packet())
+    gateway.until_logged("store cannot be written")
+    assert gateway.stop() == INPUT_OUTPUT
+    gateway.until_logged("store closed without its last changes .*none of them acknowledged")
+    hold.release()
+    gateway.start().until_listening()  # and goes on from what was written
+
+
 def test_an_idle_gateway_writes_nothing(gateway, device):
     device.connect()
     before = gateway.counters()
