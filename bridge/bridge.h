@@ -90,9 +90,10 @@ struct bridge_event {
     enum bridge_event_type type;
     struct session_ref session;
     uint64_t token;
-    enum bridge_result result;     /* OPENED, CLOSED, PUBLISHED, SUBSCRIBED */
-    bool session_present;          /* OPENED: the broker still has the subscriptions */
-    uint8_t granted_qos;           /* SUBSCRIBED with BRIDGE_OK */
+    enum bridge_result result; /* OPENED, CLOSED, PUBLISHED, SUBSCRIBED */
+    bool session_present;      /* OPENED: the broker still has the subscriptions */
+    uint8_t granted_qos;       /* SUBSCRIBED with BRIDGE_OK */
+    bool unheld; /* MESSAGE: came over a connection that bridge_hold does not reach any more */
     struct bridge_message message; /* MESSAGE; of PUBLISHED with BRIDGE_BUSY, the one given back */
 };
 

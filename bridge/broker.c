@@ -121,7 +121,8 @@ void broker_flush(struct broker *broker)
     while ((link = TAILQ_FIRST(&broker->dirty))) {
         TAILQ_REMOVE(&broker->dirty, link, dirty);
         link->is_dirty = false;
-        link_write(link);
+        if (!link->held)
+            link_write(link);
     }
 }
 

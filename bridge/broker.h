@@ -75,6 +75,9 @@ bool broker_link_is_open(const struct broker_link *link);
 const struct failure *broker_link_failure(const struct broker_link *link);
 void broker_link_failure_text(const struct broker_link *link, char *into, size_t size);
 
+/* As transparent.h says of bridge_hold. Closing ends it. */
+void broker_link_hold(struct broker_link *link, bool on);
+
 /* As bridge.h says of the requests. `quiet`: no PUBLISHED follows. */
 bool broker_link_publish(struct broker_link *link, uint64_t token,
                          const struct bridge_message *message, bool quiet);

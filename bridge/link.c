@@ -54,6 +54,13 @@ void link_need_flush(struct broker_link *link)
     }
 }
 
+void broker_link_hold(struct broker_link *link, bool on)
+{
+    link->held = on;
+    if (!on)
+        link_need_flush(link);
+}
+
 static char *copy_client_id(struct sn_bytes id)
 {
     if (id.len > UINT16_MAX || (id.len > 0 && memchr(id.data, 0, id.len)))

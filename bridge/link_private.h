@@ -96,6 +96,7 @@ struct broker_link {
     uint8_t disconnect_reason; /* of the broker's DISCONNECT, and of its CONNACK */
     uint8_t connack_reason;
     bool clean_start : 1, keep_session : 1, urgent : 1, was_open : 1;
+    bool held : 1; /* writes nothing, whatever is queued */
     bool is_dirty : 1, has_attention : 1, failed : 1, closing : 1, writing : 1, blocked : 1;
     bool holds : 1;         /* mosq has publishes of ours in flight */
     bool resumed : 1;       /* mosq is an older one connected again */

@@ -194,11 +194,13 @@ static void on_event(void *self, struct broker_link *link, const struct bridge_e
         return;
     }
     /* Also of a session that was closed or opened anew: the broker may be told that it is taken. */
+    struct session *session = find(bridge, event->session);
     if (event->type == BRIDGE_MESSAGE) {
-        bridge->sink.event(bridge->sink.self, event);
+        struct bridge_event message = *event;
+        message.unheld = !session || session->link != link;
+        bridge->sink.event(bridge->sink.self, &message);
         return;
     }
-    struct session *session = find(bridge, event->session);
     if (!session || session->link != link)
         return;
     switch (event->type) {
@@ -346,6 +348,12 @@ struct bridge *bridge_new(uv_loop_t *loop, const struct config *config, struct b
         return NULL;
     }
     return bridge;
+}
+
+void bridge_hold(struct bridge *bridge, uint32_t slot, bool on)
+{
+    if (slot < bridge->slots && bridge->sessions[slot].link)
+        broker_link_hold(bridge->sessions[slot].link, on);
 }
 
 void bridge_flush(struct bridge *bridge)

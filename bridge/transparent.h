@@ -34,6 +34,11 @@ bool bridge_request(struct bridge *bridge, const struct bridge_request *request)
  * written at any other time. No event comes from here. */
 void bridge_flush(struct bridge *bridge);
 
+/* Makes bridge_flush leave out the session's connection, until it is told otherwise: what the
+ * broker has sent is not acknowledged meanwhile. Not of a session that is closed or opened anew:
+ * whoever asks for that says so first. */
+void bridge_hold(struct bridge *bridge, uint32_t slot, bool on);
+
 /* Says "offline", closes every connection politely, and calls `done` when all have closed or
  * `within_ms` has passed. Only bridge_flush and bridge_free may follow. */
 void bridge_stop(struct bridge *bridge, uint32_t within_ms, void (*done)(void *self), void *self);

@@ -69,6 +69,8 @@ static bool sink_request(void *self, const struct bridge_request *request)
     struct gateway *g = self;
 
     g->effects = true;
+    if (request->type == BRIDGE_OPEN || request->type == BRIDGE_CLOSE)
+        store_hurry(g->store, request->session.slot);
     return bridge_request(g->bridge, request);
 }
 
@@ -95,6 +97,8 @@ static void from_bridge(void *self, const struct bridge_event *event)
         return;
     if (!g->stopping || counts)
         core_bridge_event(g->core, uv_now(&g->uv), event);
+    if (event->unheld)
+        store_hurry(g->store, event->session.slot);
 }
 
 static void bridge_notice(void *self, enum bridge_severity severity, const char *text)
@@ -115,13 +119,14 @@ static void on_deadline(uv_timer_t *timer)
 /* What is to be done next without anything coming in. */
 static msec_t next_due(const struct gateway *g)
 {
-    msec_t retry = store_retry_at(g->store);
+    msec_t store = store_due(g->store);
+    msec_t due = g->stopping || store_failing(g->store) ? NEVER : core_deadline(g->core);
 
-    if (store_failing(g->store))
-        return g->stopping && g->stop_at < retry ? g->stop_at : retry;
-    if (g->effects) /* left over by a barrier that produced ever more: go on without waiting */
-        return uv_now(&g->uv);
-    return g->stopping ? g->stop_at : core_deadline(g->core);
+    if (g->effects && !store_failing(g->store))
+        return uv_now(&g->uv); /* a barrier produced ever more: go on without waiting */
+    if (g->stopping && g->stop_at < due)
+        due = g->stop_at;
+    return store < due ? store : due;
 }
 
 /* One timer for all. What is due already fires in the next turn. */
@@ -153,6 +158,16 @@ static void stop_if_done(struct gateway *g)
         uv_stop(&g->uv);
 }
 
+static bool commit(struct gateway *g)
+{
+    bool was_failing = store_failing(g->store);
+    bool done = store_commit(g->store, uv_now(&g->uv));
+
+    if (done && was_failing)
+        core_hears_again(g->core, uv_now(&g->uv));
+    return done;
+}
+
 /* libuv calls this right before it waits: after its timers, and after all that the last wait
  * brought. bridge_flush may find a connection broken and tell the core, whose answers then belong
  * to this turn too; so go round until nothing new comes. */
@@ -162,7 +177,7 @@ static void on_barrier(uv_prepare_t *handle)
 
     for (int round = 0; round < BARRIER_ROUNDS; round++) {
         g->effects = false;
-        if (!store_commit(g->store, uv_now(&g->uv)))
+        if (!commit(g))
             break; /* what is queued stays queued */
         flush_links(g);
         bridge_flush(g->bridge);
@@ -333,9 +348,12 @@ static void on_bridge_stopped(void *self)
 
 void loop_stop(struct gateway *g)
 {
-    core_stop(g->core);
+    if (!store_keeps(
+            g->store)) /* else the next run goes on with the clients, and they notice nothing */
+        core_stop(g->core);
     g->stopping = true;
     g->stop_at = uv_now(&g->uv) + LINKS_STOP_MS;
+    store_hurry(g->store, 0);
     if (store_commit(g->store, uv_now(&g->uv)))
         flush_links(g);
     bridge_stop(g->bridge, STOP_MS, on_bridge_stopped, g);

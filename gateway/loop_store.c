@@ -16,11 +16,22 @@ static void restore_one(void *self, const struct record *record)
 
     if (!core_restore(r->g->core, r->now, record)) {
         r->left_out++;
+        if (record->type == RECORD_SESSION) /* its number is given to another */
+            store_record(r->g->store,
+                         &(struct record){.type = RECORD_SESSION_GONE, .session = record->session});
         return;
     }
     r->sessions += record->type == RECORD_SESSION;
     r->messages += record->type == RECORD_MESSAGE;
     r->spooled += record->type == RECORD_SPOOLED;
+}
+
+static void hold(void *self, uint32_t session, bool on)
+{
+    struct gateway *g = self;
+
+    if (g->bridge)
+        bridge_hold(g->bridge, session, on);
 }
 
 int loop_store_open(struct gateway *g, char *error, size_t size)
@@ -30,6 +41,8 @@ int loop_store_open(struct gateway *g, char *error, size_t size)
     int code = store_open(&g->store, g->config, error, size);
 
     if (code == 0)
+        store_may_wait(g->store, hold, g);
+    if (code == 0)
         code = store_restore(g->store, restore_one, &r, error, size);
     if (code != 0)
         return code;
@@ -37,8 +50,6 @@ int loop_store_open(struct gateway *g, char *error, size_t size)
         log_info("restored sessions=%zu messages=%zu spooled=%zu took=%lums", r.sessions,
                  r.messages, r.spooled, (unsigned long)(clock_now() - began));
     if (r.left_out > 0)
-        log_warning("left out of what was kept rows=%zu; they exceed the limits of the "
-                    "configuration or contradict each other",
-                    r.left_out);
+        log_warning("left out of what was kept rows=%zu; they contradict each other", r.left_out);
     return 0;
 }

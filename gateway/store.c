@@ -119,10 +119,19 @@ static bool attempt(struct store *store, uint64_t now)
     return rc == SQLITE_OK;
 }
 
+static bool put_waiting(void *self, const struct record *record)
+{
+    struct store *store = self;
+
+    return waiting_add(&store->waiting, record);
+}
+
 bool store_commit(struct store *store, uint64_t now)
 {
     if (store->lost)
         return false;
+    if (!young_grow(&store->young, now, put_waiting, store))
+        return false; /* memory is short; the connections are held still */
     if (store->waiting.count == 0)
         return true;
     if (store->failing && now < store->retry_at)
@@ -130,9 +139,57 @@ bool store_commit(struct store *store, uint64_t now)
     return attempt(store, now);
 }
 
+bool store_keeps(const struct store *store)
+{
+    return store->db != NULL;
+}
+
+void store_may_wait(struct store *store, void (*hold)(void *self, uint32_t session, bool on),
+                    void *self)
+{
+    store->young.holder = (struct young_holder){self, hold};
+}
+
+void store_hurry(struct store *store, uint32_t session)
+{
+    if (!young_grow_session(&store->young, session, put_waiting, store)) {
+        store->lost = true;
+        store_tell_too_much(store, "out of memory");
+    }
+}
+
+/* True: it need not be written, now or ever. */
+static bool is_young(struct store *store, const struct record *record)
+{
+    uint32_t window = store->config->store.commit_window_ms;
+
+    switch (record->type) {
+    case RECORD_MESSAGE:
+        return record->message.soon && window > 0 && store->young.holder.hold &&
+               young_add(&store->young, record, clock_now() + window);
+    case RECORD_MESSAGE_GONE:
+        if (!young_cancel(&store->young, record->message.sequence))
+            return false;
+        store->counters.spared++;
+        return true;
+    case RECORD_SESSION_WIPED:
+    case RECORD_SESSION_GONE: young_cancel_session(&store->young, record->session); return false;
+    case RECORD_SESSION:
+    case RECORD_TOPIC:
+    case RECORD_TOPICS_UNKNOWN:
+    case RECORD_SUBSCRIPTION:
+    case RECORD_SUBSCRIPTION_GONE:
+    case RECORD_RECEIVED:
+    case RECORD_RECEIVED_GONE:
+    case RECORD_SPOOLED:
+    case RECORD_SPOOLED_GONE: break;
+    }
+    return false;
+}
+
 void store_record(struct store *store, const struct record *record)
 {
-    if (!store->db || store->lost)
+    if (!store->db || store->lost || is_young(store, record))
         return;
     if (!waiting_add(&store->waiting, record)) {
         store->lost = true;
@@ -150,9 +207,11 @@ bool store_failing(const struct store *store)
     return store->failing || store->lost;
 }
 
-uint64_t store_retry_at(const struct store *store)
+uint64_t store_due(const struct store *store)
 {
-    return store->failing && !store->lost ? store->retry_at : UINT64_MAX;
+    if (store->lost)
+        return UINT64_MAX;
+    return store->failing ? store->retry_at : young_due(&store->young);
 }
 
 bool store_lost(const struct store *store)
@@ -174,11 +233,13 @@ bool store_close(struct store *store)
     if (store->failing)
         store->retry_at = 0; /* a last attempt */
     if (store->lock >= 0) {
+        store_hurry(store, 0);
         whole = store_commit(store, clock_now());
         if (!whole && !store->lost)
             store_tell_unwritten(store);
         store_file_close(store);
     }
+    young_fini(&store->young);
     waiting_fini(&store->waiting);
     free(store);
     return whole;

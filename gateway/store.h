@@ -25,6 +25,7 @@
     X(octets, "octets written to the write-ahead log; a checkpoint copies each page once more")    \
     X(last_commit_ms, "how long the last transaction took")                                        \
     X(slowest_commit_ms, "how long the slowest took")                                              \
+    X(spared, "messages acknowledged before they were written")                                    \
     X(failures, "attempts to write that the disk refused")
 
 struct store_counters {
@@ -49,6 +50,19 @@ int store_open(struct store **store, const struct config *config, char *error, s
 int store_restore(struct store *store, void (*each)(void *self, const struct record *record),
                   void *self, char *error, size_t size);
 
+/* Is there a file? */
+bool store_keeps(const struct store *store);
+
+/* Before anything is recorded: lets messages that may soon be acknowledged wait for
+ * [store] commit_window. `hold` is told, by session number, whose broker connection must write
+ * nothing meanwhile. Without this call every message is written in its turn. */
+void store_may_wait(struct store *store, void (*hold)(void *self, uint32_t session, bool on),
+                    void *self);
+
+/* This session's messages wait no longer: its connection is about to be closed or replaced, or none
+ * that can be held back. Session 0: all. */
+void store_hurry(struct store *store, uint32_t session);
+
 void store_record(struct store *store, const struct record *record);
 
 /* True: all that was recorded is safe. `now` is monotonic. */
@@ -56,8 +70,9 @@ bool store_commit(struct store *store, uint64_t now);
 
 /* The last commit failed: what comes in cannot be answered. */
 bool store_failing(const struct store *store);
-/* When the next attempt may succeed; UINT64_MAX when there is none to make. */
-uint64_t store_retry_at(const struct store *store);
+/* When store_commit has something to do without anything being recorded: another attempt, or a
+ * message that has waited long enough. UINT64_MAX: never. */
+uint64_t store_due(const struct store *store);
 /* No attempt will succeed any more: leave, acknowledging nothing. */
 bool store_lost(const struct store *store);
 

@@ -7,6 +7,7 @@
 
 #include "gateway/store.h"
 #include "gateway/store_waiting.h"
+#include "gateway/store_young.h"
 
 #define STORE_PATH_MAX 4096
 
@@ -45,6 +46,7 @@ struct store {
     char path[STORE_PATH_MAX];
     int lock; /* descriptor */
     struct waiting waiting;
+    struct young young;
     bool failing, lost;
     uint64_t failing_since, retry_at, told_at; /* while failing */
     struct store_counters counters;

@@ -141,6 +141,12 @@ void core_bridge_event(struct core *core, msec_t now, const struct bridge_event 
     }
 }
 
+void core_hears_again(struct core *core, msec_t now)
+{
+    for (uint32_t i = 0; i < core->sessions.count; i++)
+        core->sessions.slots[i]->last_heard = now;
+}
+
 msec_t core_deadline(const struct core *core)
 {
     const struct deadline *first = deadline_first(&core->deadlines);

@@ -103,10 +103,12 @@ void core_restored(struct core *core, msec_t now);
 void core_datagram(struct core *core, msec_t now, const struct sn_peer *from, struct sn_bytes wire);
 void core_bridge_event(struct core *core, msec_t now, const struct bridge_event *event);
 void core_expire(struct core *core, msec_t now);
+/* Nobody could be heard until now: every client has a full period before it counts as lost. */
+void core_hears_again(struct core *core, msec_t now);
 msec_t core_deadline(const struct core *core); /* NEVER when nothing is pending */
 
 /* Tells every reachable client DISCONNECT, so that it looks for another gateway (6.12). The last
- * thing before core_free. */
+ * thing before core_free, unless the next run is to go on with the clients. */
 void core_stop(struct core *core);
 
 const uint64_t *core_counters(const struct core *core); /* COUNTERS of them */

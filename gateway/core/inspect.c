@@ -114,7 +114,8 @@ void core_audit(const struct core *core)
         absent += session_live(s) ? 0 : 1;
         audit_session(core, s);
     }
-    assert(live == core->sessions.live && live <= core->config->gateway.max_clients);
+    assert(live == core->sessions.live);
+    assert(live <= core->config->gateway.max_clients || live <= core->restored);
     DL_FOREACH(core->sessions.absent, s)
     absent--;
     assert(absent == 0);

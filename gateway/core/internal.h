@@ -43,6 +43,7 @@ struct core {
     struct deadline draining; /* of the spool */
     uint64_t drain_free_at;   /* us: when drain_rate allows the next message */
     uint64_t last_sequence;   /* of recorded messages */
+    uint32_t restored;        /* sessions of an earlier run; may exceed max_clients */
     bool restoring;           /* what happens is recorded already */
     bool broker_up;
     /* As the bridge was started with them; a reload does not change these. */

@@ -71,6 +71,7 @@ struct record_message {
     uint8_t qos;
     bool retain;
     int64_t received; /* monotonic ms; below 0 for one from before the machine started */
+    bool soon;        /* its client is awake and may acknowledge it in a moment; not of the row */
 };
 
 struct record_received {

@@ -115,7 +115,7 @@ void record_message(struct core *core, const struct session *s, struct message *
         .type = RECORD_MESSAGE,
         .session = s->slot,
         .message = {m->sequence, message_topic(m), message_payload(m), m->qos, m->retain,
-                    (int64_t)now},
+                    (int64_t)now, in_reach(core, s) && s->state != ASLEEP},
     };
     tell(core, &r);
 }
@@ -153,7 +153,7 @@ void record_spooled(struct core *core, const struct session *s, const struct spo
         .type = RECORD_SPOOLED,
         .session = s ? s->slot : 0,
         .message = {m->sequence, spooled_topic(m), spooled_payload(m), m->qos, m->retain,
-                    m->received},
+                    m->received, false},
     };
 
     tell(core, &r);

@@ -31,12 +31,12 @@ static bool restore_address(struct core *core, struct session *s, const struct r
            session_bind(&core->sessions, s, &r->peer);
 }
 
-/* A client that was connected is so again, and has its full time from now on. */
+/* A client that was connected is so again, and has its full time from now on. All are taken, also
+ * where max_clients has become smaller: messages are owed to them. */
 static bool restore_session(struct core *core, msec_t now, uint32_t slot,
                             const struct record_session *r)
 {
     if (r->client_id.len == 0 || slot > SLOTS_MAX || slot <= core->sessions.count ||
-        core->sessions.live >= core->config->gateway.max_clients ||
         session_find(&core->sessions, r->client_id) ||
         !deadlines_reserve(&core->deadlines, (size_t)core->sessions.live + 3))
         return false;
@@ -53,6 +53,7 @@ static bool restore_session(struct core *core, msec_t now, uint32_t slot,
         !will_set(&s->will, r->will_topic, r->will_payload, r->will_qos, r->will_retain))
         return false;
     session_enter(core, s, state_of(r->state), now);
+    core->restored++;
     return restore_address(core, s, r);
 }
 

@@ -105,6 +105,22 @@ START_TEST(a9_pingreq_with_an_id_that_is_not_asleep)
 }
 END_TEST
 
+/* The gateway was deaf for a while, because its disk took nothing. */
+START_TEST(who_could_not_be_heard_is_not_lost)
+{
+    story_begin(NULL);
+    connected("sensor-1", 0);
+    story->now += seconds(1000); /* nothing expires meanwhile */
+    core_hears_again(story->core, story->now);
+    pass(seconds(89));
+    ck_assert_str_eq(state_of("sensor-1"), "active");
+    pass(seconds(2));
+    ck_assert_str_eq(state_of("sensor-1"), "lost");
+    story->out_first = story->out_count; /* ADVERTISE */
+    story_end();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("keepalive");
@@ -116,5 +132,6 @@ int main(void)
     tcase_add_test(tc, pingreq_is_answered);
     tcase_add_test(tc, a12_only_connect_leads_out_of_lost);
     tcase_add_test(tc, a9_pingreq_with_an_id_that_is_not_asleep);
+    tcase_add_test(tc, who_could_not_be_heard_is_not_lost);
     return run_case("keepalive", tc);
 }

@@ -168,6 +168,59 @@ def test_leaving_while_the_file_cannot_be_written(gateway, device, hold):
     gateway.start().until_listening()  # and goes on from what was written
 
 
+@pytest.mark.config(store={"commit_window": 1})
+def test_a_message_acknowledged_at_once_is_never_written(gateway, device, broker, observer):
+    """Issue 4, flash: the broker's acknowledgement waits for the client's instead."""
+    device.connect()
+    device.subscribe("down/six", qos=1)
+    before = gateway.counters()
+    for n in range(5):
+        observer.publish("down/six", b"%d" % n, qos=1)
+        assert device.take().data == b"%d" % n
+    broker.until_taken("sensor-1", 5)
+    after = gateway.counters()
+    assert after["store.spared"] - before["store.spared"] == 5
+    assert after["store.commits"] == before["store.commits"]
+
+
+@pytest.mark.config(store={"commit_window": 1})
+def test_while_it_is_not_written_the_broker_is_not_told(gateway, device, broker, observer, state):
+    """The gateway dies within the window: the broker sends the message again."""
+    device.connect(clean=False)
+    device.subscribe("down/seven", qos=1)
+    observer.publish("down/seven", b"young", qos=1)
+    assert device.receive().data == b"young"  # and is not acknowledged
+    assert count(state, "message") == 0
+    gateway.kill()
+    assert broker.count("Received PUBACK from sensor-1") == 0
+    gateway.start().until_listening().until_online(observer)
+    assert device.take().data == b"young"
+    broker.until_taken("sensor-1", 1)
+
+
+@pytest.mark.config(store={"commit_window": 0.05})
+def test_after_the_window_it_is_written_and_the_broker_told(device, broker, observer, state):
+    device.connect(clean=False)
+    device.subscribe("down/eight", qos=1)
+    observer.publish("down/eight", b"old", qos=1)
+    assert device.receive().data == b"old"  # and is not acknowledged
+    broker.until_taken("sensor-1", 1)
+    assert count(state, "message") == 1
+
+
+@pytest.mark.config(store={"commit_window": 1})
+def test_a_device_that_leaves_with_a_young_message_finds_it_again(device, broker, observer, state):
+    device.connect(clean=False)
+    device.subscribe("down/nine", qos=1)
+    observer.publish("down/nine", b"young", qos=1)
+    assert device.receive().data == b"young"
+    device.disconnect()
+    broker.until_taken("sensor-1", 1)
+    assert count(state, "message") == 1
+    device.connect(clean=False)
+    assert device.take().data == b"young"
+
+
 def test_an_idle_gateway_writes_nothing(gateway, device):
     device.connect()
     before = gateway.counters()

@@ -150,11 +150,11 @@ START_TEST(what_the_disk_refuses_is_written_when_it_takes_it_again)
     record(message(1, 3));
     ck_assert(!store_commit(store, now + 1000));
     faulty_disk.write_error = 0;
-    ck_assert_uint_eq(store_retry_at(store), now + 2000);
+    ck_assert_uint_eq(store_due(store), now + 2000);
     ck_assert(!store_commit(store, now + 1999)); /* not each turn */
     ck_assert(store_commit(store, now + 2000));
     ck_assert(!store_failing(store));
-    ck_assert_uint_eq(store_retry_at(store), UINT64_MAX);
+    ck_assert_uint_eq(store_due(store), UINT64_MAX);
     ck_assert_int_eq(bench_query(MESSAGES), 3);
     ck_assert_uint_eq(store_counters(store)->failures, 2);
 }
@@ -202,7 +202,7 @@ START_TEST(a_file_that_turns_out_damaged_is_given_up)
     ck_assert(!commit());
     ck_assert(store_lost(store));
     ck_assert(store_failing(store));
-    ck_assert_uint_eq(store_retry_at(store), UINT64_MAX);
+    ck_assert_uint_eq(store_due(store), UINT64_MAX);
     ck_assert(!store_close(store));
     faulty_disk.write_error = 0;
     bench_open(); /* anew */
