@@ -293,6 +293,7 @@ void link_unwatch(struct broker_link *link)
     if (!link->watch)
         return;
     link->watch->link = NULL;
+    write_rest_drop(&link->watch->rest);
     uv_close((uv_handle_t *)&link->watch->poll, on_watch_closed);
     link->watch = NULL;
 }
@@ -326,10 +327,53 @@ bool link_watch_socket(struct broker_link *link)
     return true;
 }
 
+static void fail_writing(struct broker_link *link, int error)
+{
+    bool lost = error == ECONNRESET || error == EPIPE;
+
+    link_check(link, lost ? MOSQ_ERR_CONN_LOST : MOSQ_ERR_ERRNO, error);
+}
+
+/* What the library has queued. False: the link has failed. */
+static bool write_packets(struct broker_link *link)
+{
+    bool collects = link->broker->config->address.kind != ENDPOINT_TLS &&
+                    (link->state == LINK_OPEN || link->state == LINK_DRAINING);
+    int error = 0;
+
+    errno = 0;
+    link->writing = true;
+    if (collects)
+        write_behind_begin(link->watch->fd);
+    int rc = mosquitto_loop_write(link->mosq, 1), err = errno;
+    if (collects)
+        error = write_behind_end(&link->watch->rest);
+    link->writing = false;
+    if (link_check(link, rc, err) && error != 0)
+        fail_writing(link, error);
+    return !link->failed;
+}
+
+/* False: the socket takes no more, or the link has failed. */
+static bool write_rest(struct broker_link *link)
+{
+    struct write_rest *rest = &link->watch->rest;
+    int error = rest->octets ? write_rest_flush(rest, link->watch->fd) : 0;
+
+    if (error != 0)
+        fail_writing(link, error);
+    return !link->failed && !rest->octets;
+}
+
 void link_write(struct broker_link *link)
 {
     if (!link->mosq || !link->watch || link->failed)
         return;
+    if (!write_rest(link)) {
+        if (!link->failed && link->state == LINK_LEAVING)
+            set_events(link, true); /* nothing is read any more */
+        return;
+    }
     if (!mosquitto_want_write(link->mosq)) {
         if (link->ack_owed)
             quick_ack(link);
@@ -337,13 +381,9 @@ void link_write(struct broker_link *link)
             return;
     }
     link->ack_owed = false;
-    errno = 0;
-    link->writing = true;
-    int rc = mosquitto_loop_write(link->mosq, 1);
-    link->writing = false;
-    if (!link_check(link, rc, errno))
+    if (!write_packets(link))
         return;
-    link->blocked = mosquitto_want_write(link->mosq);
+    link->blocked = mosquitto_want_write(link->mosq) || link->watch->rest.octets;
     if (!link->blocked)
         link->behind = 0;
     if (!link->blocked && link->cut)

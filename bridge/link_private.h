@@ -13,6 +13,7 @@
 #include "bridge/broker.h"
 #include "bridge/pending.h"
 #include "bridge/seen.h"
+#include "bridge/write_behind.h"
 
 typedef uint64_t msec_t;
 #define NEVER UINT64_MAX
@@ -53,6 +54,7 @@ struct link_watch {
     struct broker_link *link; /* NULL: let go */
     int fd;
     bool writable; /* asked for POLLOUT too */
+    struct write_rest rest;
 };
 
 /* What the worker pool has: the struct mosquitto belongs to the worker until its end. */

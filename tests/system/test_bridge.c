@@ -298,6 +298,35 @@ START_TEST(nothing_leaves_before_the_barrier)
 }
 END_TEST
 
+/* What the socket does not take at once goes on where it stopped: an octet lost or doubled would
+ * end the connection. */
+START_TEST(broker_that_reads_slowly_gets_all_of_it)
+{
+    char filler[300] = "";
+    size_t sent = 0;
+
+    memset(filler, 'x', sizeof filler - 1);
+    begin_connected("");
+    opened_as(w, 1, "sender", true);
+    opened_as(w, 2, "watcher", true);
+    subscribed(w, 2, "t/end", 1);
+    kill(w->broker, SIGSTOP);
+    for (bool more = true; more; sent++) {
+        for (int i = 0; i < 1000 && more; i++)
+            more = publish(w, 1, 0, "t/fill", filler, 0);
+        turn(w);
+        ck_assert_uint_lt(sent, 1000);
+    }
+    ck_assert_uint_gt(bridge_counters(w->bridge)->dropped_qos0, 0);
+    kill(w->broker, SIGCONT);
+    ck_assert(publish(w, 1, 1, "t/end", "end", 1));
+    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 1, 1)->result, BRIDGE_OK);
+    expect_message(w, 2, "end");
+    ck_assert_uint_eq(bridge_counters(w->bridge)->losses, 0);
+    end();
+}
+END_TEST
+
 START_TEST(slow_acknowledgements_renew_the_connection)
 {
     begin_connected("");
@@ -569,6 +598,7 @@ int main(void)
     tcase_add_test(one, reopening_replaces_the_connection_and_finds_the_session);
     tcase_add_test(one, broker_that_stays_away_means_busy);
     tcase_add_test(one, nothing_leaves_before_the_barrier);
+    tcase_add_test(one, broker_that_reads_slowly_gets_all_of_it);
     tcase_add_test(one, slow_acknowledgements_renew_the_connection);
     tcase_add_test(one, broker_refuses_topics);
     tcase_add_test(one, strings_that_brokers_hate_stay_here);
