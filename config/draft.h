@@ -63,6 +63,7 @@ void topics_take(struct draft *draft, struct draft_topics *set, const char *id, 
 void topics_finish(struct draft *draft);
 
 /* What options mean together. Fill in the fields of struct config that are derived. */
+void check_gateway(struct draft *draft);
 void check_broker(struct draft *draft);
 void check_listeners(struct draft *draft);
 void check_ports(struct draft *draft);

@@ -285,6 +285,7 @@ struct config *config_load_stream(FILE *file, const struct config_overrides *ove
             read_file(&draft, file);
         apply_overrides(&draft, overrides);
         topics_finish(&draft);
+        check_gateway(&draft);
         check_broker(&draft);
         check_listeners(&draft);
         check_ports(&draft);

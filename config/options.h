@@ -36,10 +36,12 @@ struct section {
 extern const struct section config_sections[SECTIONS_COUNT];
 
 /* The places of options in their section, for checks that look at several. */
-#define OPTION_AT_BROKER(type, key, value, least, most, help) AT_broker_##key,
-#define OPTION_AT_UDP(type, key, value, least, most, help)    AT_udp_##key,
-#define OPTION_AT_SERIAL(type, key, value, least, most, help) AT_serial_##key,
-#define OPTION_AT_STORE(type, key, value, least, most, help)  AT_store_##key,
+#define OPTION_AT_GATEWAY(type, key, value, least, most, help) AT_gateway_##key,
+#define OPTION_AT_BROKER(type, key, value, least, most, help)  AT_broker_##key,
+#define OPTION_AT_UDP(type, key, value, least, most, help)     AT_udp_##key,
+#define OPTION_AT_SERIAL(type, key, value, least, most, help)  AT_serial_##key,
+#define OPTION_AT_STORE(type, key, value, least, most, help)   AT_store_##key,
+enum { GATEWAY_OPTIONS(OPTION_AT_GATEWAY) };
 enum { BROKER_OPTIONS(OPTION_AT_BROKER) };
 enum { UDP_OPTIONS(OPTION_AT_UDP) };
 enum { SERIAL_OPTIONS(OPTION_AT_SERIAL) };

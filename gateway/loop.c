@@ -71,6 +71,13 @@ static bool sink_request(void *self, const struct bridge_request *request)
     g->effects = true;
     if (request->type == BRIDGE_OPEN || request->type == BRIDGE_CLOSE)
         store_hurry(g->store, request->session.slot);
+    return g->prefix ? prefix_request(g->prefix, request) : bridge_request(g->bridge, request);
+}
+
+static bool to_bridge(void *self, const struct bridge_request *request)
+{
+    struct gateway *g = self;
+
     return bridge_request(g->bridge, request);
 }
 
@@ -87,7 +94,7 @@ static void sink_notice(void *self, const struct notice *notice)
     tell_notice(notice);
 }
 
-static void from_bridge(void *self, const struct bridge_event *event)
+static void event_to_core(void *self, const struct bridge_event *event)
 {
     struct gateway *g = self;
     /* The broker counts a message as taken, and hears of it with the good-bye. */
@@ -99,6 +106,16 @@ static void from_bridge(void *self, const struct bridge_event *event)
         core_bridge_event(g->core, uv_now(&g->uv), event);
     if (event->unheld)
         store_hurry(g->store, event->session.slot);
+}
+
+static void from_bridge(void *self, const struct bridge_event *event)
+{
+    struct gateway *g = self;
+
+    if (g->prefix)
+        prefix_event(g->prefix, event);
+    else
+        event_to_core(g, event);
 }
 
 static void bridge_notice(void *self, enum bridge_severity severity, const char *text)
@@ -302,6 +319,16 @@ static bool new_core(struct gateway *g, const struct config *config, char *error
     return g->core != NULL;
 }
 
+static bool new_prefix(struct gateway *g, const struct config *config, char *error, size_t size)
+{
+    if (!*config->gateway.topic_prefix)
+        return true;
+    g->prefix = prefix_new(&config->gateway, (struct prefix_doors){g, to_bridge, event_to_core});
+    if (!g->prefix)
+        snprintf(error, size, "out of memory for the topic prefix");
+    return g->prefix != NULL;
+}
+
 static bool new_bridge(struct gateway *g, const struct config *config, char *error, size_t size)
 {
     g->bridge = bridge_new(&g->uv, config, (struct bridge_sink){g, from_bridge, bridge_notice});
@@ -327,7 +354,8 @@ int loop_open(struct gateway *g, const struct config *config, char *error, size_
     code = loop_store_open(g, error, size);
     if (code != 0)
         return code;
-    if (!open_links(g, config, error, size) || !new_bridge(g, config, error, size))
+    if (!open_links(g, config, error, size) || !new_prefix(g, config, error, size) ||
+        !new_bridge(g, config, error, size))
         return EXIT_UNAVAILABLE;
     core_restored(g->core, uv_now(&g->uv));
     uv_prepare_start(&g->barrier, on_barrier);
@@ -389,6 +417,8 @@ int loop_close(struct gateway *g)
     tell_links(NULL, 0);
     if (g->core)
         core_free(g->core);
+    if (g->prefix)
+        prefix_free(g->prefix);
     if (!store_close(g->store))
         g->code = EXIT_IO;
     return g->code;

@@ -15,6 +15,7 @@
 #include "bridge/transparent.h"
 #include "config/config.h"
 #include "gateway/core/core.h"
+#include "gateway/prefix.h"
 #include "gateway/store.h"
 #include "sn/link/link.h"
 
@@ -29,6 +30,7 @@ struct gateway {
     struct core *core;
     struct store *store;
     struct bridge *bridge;
+    struct prefix *prefix; /* NULL: topics go as the clients say them */
     struct link *links[LINKS_MAX];
     size_t link_count;
     bool effects;  /* something was queued since the last flush */

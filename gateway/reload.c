@@ -74,6 +74,8 @@ void reload_compare(const struct config *started, const struct config *now,
 {
     if (started->gateway.id != now->gateway.id)
         changed(self, "[gateway] id, for the broker side");
+    if (strcmp(started->gateway.topic_prefix, now->gateway.topic_prefix) != 0)
+        changed(self, "[gateway] topic_prefix");
     compare_broker(&started->broker, &now->broker, changed, self);
     compare_store(&started->store, &now->store, changed, self);
     compare_links(started, now, changed, self);

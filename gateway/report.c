@@ -33,6 +33,15 @@ static void report_bridge(const struct bridge *bridge)
 #undef X
 }
 
+static void report_prefix(const struct prefix *prefix)
+{
+    const struct prefix_counters *counters = prefix_counters(prefix);
+
+#define X(name, help) say("report counter=prefix.%s value=%" PRIu64, #name, counters->name);
+    PREFIX_COUNTERS(X)
+#undef X
+}
+
 static void report_store(const struct gateway *g)
 {
     const struct store_counters *counters = store_counters(g->store);
@@ -105,6 +114,8 @@ void report_all(struct gateway *g)
     log_tell_suppressed();
     report_core(g->core);
     report_bridge(g->bridge);
+    if (g->prefix)
+        report_prefix(g->prefix);
     report_store(g);
     for (size_t i = 0; i < g->link_count; i++)
         report_link(g->links[i]);

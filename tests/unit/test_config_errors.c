@@ -126,6 +126,11 @@ static const struct {
     {"[broker]\nmqtt_version = 3.1.1\npassword = a\n", 3, {"password", "username"}},
     {"[broker]\nreconnect_min = 61\n", 2, {"reconnect_min", "reconnect_max"}},
     {"[broker]\nreconnect_max = 1\nreconnect_min = 1.5\n", 3, {"reconnect_min", "reconnect_max"}},
+    {"[gateway]\ntopic_prefix = a/+/\n", 2, {"topic_prefix", "wildcard"}},
+    {"[gateway]\ntopic_prefix = a/${clent}/\n", 2, {"\"${clent}\"", "${gateway}", "${client}"}},
+    {"[gateway]\ntopic_prefix = ${client}/${x\n", 2, {"\"${x\"", "${client}"}},
+    {"[gateway]\ntopic_prefix = a-${client}\n", 2, {"topic_prefix", "end with /"}},
+    {"[gateway]\ntopic_prefix = $share/g/\n", 2, {"topic_prefix", "$share"}},
     {"[broker]\nstatus_topic = a/+\n", 2, {"status_topic", "wildcard"}},
     {"[broker]\nstatus_topic = a/${name}\n", 2, {"status_topic", "${id}"}},
     /* listeners */

@@ -14,6 +14,7 @@ static const struct change {
     {"", "", ""},
     {"[log]\nlevel = debug\n", "", ""},
     {"", "[gateway]\nretry_interval = 3\n[sleep]\nmax_messages = 7\n[topics]\n1 = a/b\n", ""},
+    {"", "[gateway]\ntopic_prefix = a/\n", "[gateway] topic_prefix;"},
     {"", "[gateway]\nid = 7\n[broker]\nstatus_topic = x\n",
      "[gateway] id, for the broker side;[broker] status_topic;"},
     {"", "[broker]\nurl = mqtt://example.org\nack_timeout = 3\n",
