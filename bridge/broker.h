@@ -4,7 +4,7 @@
  * A link is one MQTT connection: one struct mosquitto, its unacknowledged publishes, and how to get
  * it back. A broker is what all links share: the loop, the options, one timer, the list of links
  * with something to write, the queue of links that wait to connect. Which session uses which link
- * is the business of the mode above (transparent.c).
+ * is the business of the mode above (transparent.c, aggregating.c).
  *
  * Name lookup, certificate files and connect() block, so they run on libuv's worker pool. Nothing
  * is written before broker_flush. libmosquitto's callbacks only record or report; a failed link is
@@ -32,8 +32,8 @@ struct broker_owner {
     void (*event)(void *self, struct broker_link *link, const struct bridge_event *event);
     void (*emptied)(void *self); /* the last link is gone */
     /* PUBLISHED with BRIDGE_REFUSED follows: the broker ends the connection on this message.
-     * Neither string holds control characters: the library has looked. */
-    void (*unbearable)(void *self, const char *client_id, const char *topic);
+     * The topic holds no control characters: the library has looked. */
+    void (*unbearable)(void *self, struct broker_link *link, uint64_t token, const char *topic);
 };
 
 /* NULL only when memory is short. Queued links do not start before broker_pause(broker, false). */
@@ -59,6 +59,8 @@ struct broker_session {
     bool clean_start, keep_session;
     struct bridge_message will; /* empty topic: none */
     bool urgent;                /* connects ahead of the queue and during a pause */
+    bool shared;                /* of many clients: see link_blame */
+    uint16_t receive_maximum;   /* MQTT 5; 0 is the library's, 20 */
 };
 
 /* NULL when memory is short. Freed by broker_link_close. */
@@ -71,11 +73,12 @@ void broker_link_connect(struct broker_link *link);
 void broker_link_retry(struct broker_link *link);
 
 bool broker_link_is_open(const struct broker_link *link);
+const char *broker_link_client_id(const struct broker_link *link);
 /* Why it is down: valid while OPENED or CLOSED is told. */
 const struct failure *broker_link_failure(const struct broker_link *link);
 void broker_link_failure_text(const struct broker_link *link, char *into, size_t size);
 
-/* As transparent.h says of bridge_hold. Closing ends it. */
+/* As door.h says of bridge_hold. Closing ends it. */
 void broker_link_hold(struct broker_link *link, bool on);
 
 /* As bridge.h says of the requests. `quiet`: no PUBLISHED follows. */
@@ -86,6 +89,14 @@ bool broker_link_publish_kept(struct broker_link *link, uint64_t token,
                               const struct bridge_message *message, uint64_t kept_ms);
 bool broker_link_subscribe(struct broker_link *link, uint64_t token, struct sn_bytes filter,
                            uint8_t qos);
+/* With MQTT 5 `identifier`, if not 0, comes back with each message of the subscription, unless the
+ * broker has said that it knows no identifiers; and `retained` says whether the broker shall send
+ * the retained messages. With 3.1.1 there are no identifiers and it always does. */
+bool broker_link_subscribe_as(struct broker_link *link, uint64_t token, struct sn_bytes filter,
+                              uint8_t qos, uint32_t identifier, bool retained);
+bool broker_link_knows_identifiers(const struct broker_link *link);
+/* Of the subscriptions that the message came for, at most `size` of them: while MESSAGE is told. */
+size_t broker_link_identifiers(const struct broker_link *link, uint32_t *into, size_t size);
 bool broker_link_unsubscribe(struct broker_link *link, uint64_t token, struct sn_bytes filter);
 bool broker_link_set_will(struct broker_link *link, const struct bridge_message *will);
 

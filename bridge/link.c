@@ -104,6 +104,8 @@ struct broker_link *broker_link_new(struct broker *broker, struct session_ref re
     link->clean_start = session->clean_start;
     link->keep_session = session->keep_session;
     link->urgent = session->urgent;
+    link->shared = session->shared;
+    link->receive_maximum = session->receive_maximum;
     pending_init(&link->pending);
     TAILQ_INIT(&link->asks);
     TAILQ_INSERT_TAIL(&broker->all, link, all);
@@ -205,6 +207,11 @@ void broker_link_retry(struct broker_link *link)
 bool broker_link_is_open(const struct broker_link *link)
 {
     return link->state == LINK_OPEN && !link->failed;
+}
+
+const char *broker_link_client_id(const struct broker_link *link)
+{
+    return link->client_id ? link->client_id : "";
 }
 
 const struct failure *broker_link_failure(const struct broker_link *link)

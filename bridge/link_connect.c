@@ -248,6 +248,8 @@ static int set_options(struct mosquitto *mosq, const struct broker_link *link)
                          broker_mqtt5(link->broker) ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
     mosquitto_int_option(mosq, MOSQ_OPT_TCP_NODELAY, config->address.kind != ENDPOINT_UNIX);
     mosquitto_int_option(mosq, MOSQ_OPT_SEND_MAXIMUM, (int)config->max_inflight);
+    if (link->receive_maximum > 0)
+        mosquitto_int_option(mosq, MOSQ_OPT_RECEIVE_MAXIMUM, link->receive_maximum);
     link_set_callbacks(mosq);
     int rc = mosquitto_username_pw_set(mosq, or_null(config->username), or_null(config->secret));
     if (rc == MOSQ_ERR_SUCCESS && will)

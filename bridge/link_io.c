@@ -52,10 +52,13 @@ static void on_connect(struct mosquitto *mosq, void *self, int code, int flags,
     struct broker_link *link = self;
     int saved = errno;
 
-    (void)properties;
     if ((link->closing && !link->will_due && !link->purging) || link->failed ||
         link->state != LINK_CONNECTING)
         return;
+    uint8_t available = 1;
+    mosquitto_property_read_byte(properties, MQTT_PROP_SUBSCRIPTION_ID_AVAILABLE, &available,
+                                 false);
+    link->no_identifiers = available == 0;
     link->connack_reason = (uint8_t)code;
     /* A second CONNECT finds what the first one made: new, all the same. */
     link->present = (flags & 1) && !link->forgotten;
@@ -104,7 +107,8 @@ static void on_publish(struct mosquitto *mosq, void *self, int mid, int code,
 static bool is_repetition(struct broker_link *link, const struct mosquitto_message *m,
                           struct sn_bytes topic, struct sn_bytes payload)
 {
-    const uint32_t window = link->broker->config->max_inflight;
+    const uint32_t ours = link->broker->config->max_inflight, theirs = link->receive_maximum;
+    const uint32_t window = theirs > ours ? theirs : ours;
 
     if (m->qos == 0)
         return false;
@@ -122,7 +126,7 @@ static void on_message(struct mosquitto *mosq, void *self, const struct mosquitt
                     payload = sn_bytes(m->payload, (size_t)m->payloadlen);
     int saved = errno;
 
-    (void)mosq, (void)properties;
+    (void)mosq;
     settle(link);
     if (link->state < LINK_OPEN || link->state == LINK_DEAD) {
         link->broker->counters.messages_too_late++;
@@ -130,11 +134,29 @@ static void on_message(struct mosquitto *mosq, void *self, const struct mosquitt
         link->broker->counters.redeliveries++;
     } else {
         link->broker->counters.messages++;
+        link->properties = properties;
         link_emit(link,
                   (struct bridge_event){.type = BRIDGE_MESSAGE,
                                         .message = {topic, payload, (uint8_t)m->qos, m->retain}});
+        link->properties = NULL;
     }
     errno = saved;
+}
+
+bool broker_link_knows_identifiers(const struct broker_link *link)
+{
+    return broker_mqtt5(link->broker) && !link->no_identifiers;
+}
+
+size_t broker_link_identifiers(const struct broker_link *link, uint32_t *into, size_t size)
+{
+    const mosquitto_property *p = link->properties;
+    size_t count = 0;
+
+    while (count < size && (p = mosquitto_property_read_varint(p, MQTT_PROP_SUBSCRIPTION_IDENTIFIER,
+                                                               into + count, count > 0)))
+        count++;
+    return count;
 }
 
 static void answer_ask(struct broker_link *link, int mid, int granted)

@@ -44,8 +44,9 @@ struct link_ask {
     msec_t sent_at;
     uint32_t stamp; /* as in struct pending */
     int mid;
+    uint32_t identifier; /* of the subscription; 0: none */
     uint8_t qos;
-    bool unsubscribe;
+    bool unsubscribe, retained;
 };
 
 /* One per connection, freed by its close callback: the descriptor may be reused at once. */
@@ -90,9 +91,11 @@ struct broker_link {
     struct pending_table pending;
     TAILQ_HEAD(, link_ask) asks;
     struct failure failure;
-    uint32_t behind; /* octets of QoS 0 queued behind a blocked socket */
-    uint32_t expiry; /* session expiry of the last CONNECT */
-    uint32_t mids;   /* packet identifiers used */
+    uint32_t behind;                      /* octets of QoS 0 queued behind a blocked socket */
+    uint32_t expiry;                      /* session expiry of the last CONNECT */
+    uint32_t mids;                        /* packet identifiers used */
+    const mosquitto_property *properties; /* of the message being told */
+    uint16_t receive_maximum;
     uint32_t asked;
     uint8_t state, attempts;
     uint8_t disconnect_reason; /* of the broker's DISCONNECT, and of its CONNACK */
@@ -116,6 +119,9 @@ struct broker_link {
     bool ack_owed : 1;      /* read since the last write; see quick_ack */
     bool logging : 1;       /* the TLS library's complaints are listened to */
     bool suspicious : 1;    /* the broker ended the connection with publishes under way */
+    bool careful : 1;       /* one at a time, to see which one it does not bear */
+    bool shared : 1;
+    bool no_identifiers : 1; /* of subscriptions; the broker has said so */
     uint8_t close_how, close_keep;
     uint8_t will_tries;
 };

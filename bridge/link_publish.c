@@ -35,7 +35,7 @@ static const char *as_text(struct broker_link *link, struct sn_bytes octets)
     return text;
 }
 
-void link_answered(struct broker_link *link, struct pending *p, enum bridge_result result)
+static void settle_answer(struct broker_link *link, struct pending *p, enum bridge_result result)
 {
     struct bridge_event event = {.type = BRIDGE_PUBLISHED, .token = p->token, .result = result};
 
@@ -108,16 +108,43 @@ static void hand_over(struct broker_link *link, struct pending *p)
         link_fail(link, (struct failure){FAILURE_LIBRARY, rc, errno});
 }
 
+/* All that has to go out, or while careful the oldest only. */
+static void proceed(struct broker_link *link)
+{
+    struct pending *p = pending_oldest(&link->pending), *next;
+
+    if (link->careful && p && p->suspect) {
+        if (p->mid == 0)
+            hand_over(link, p);
+        return;
+    }
+    link->careful = false;
+    for (; p && !link->failed; p = next) {
+        next = TAILQ_NEXT(p, entries);
+        if (p->mid == 0)
+            hand_over(link, p);
+    }
+}
+
+void link_answered(struct broker_link *link, struct pending *p, enum bridge_result result)
+{
+    settle_answer(link, p, result);
+    if (link->careful && link->state == LINK_OPEN && !link->failed)
+        proceed(link);
+}
+
 void link_replay(struct broker_link *link)
 {
-    struct pending *p, *next;
+    struct pending *p;
 
     link_drop_returned(link);
-    for (p = pending_oldest(&link->pending); p && !link->failed; p = next) {
-        next = TAILQ_NEXT(p, entries);
+    TAILQ_FOREACH(p, &link->pending.list, entries)
+    {
+        p->mid = 0;
+        p->sent_at = broker_now(link->broker);
         link->broker->counters.replayed++;
-        hand_over(link, p);
     }
+    proceed(link);
 }
 
 void link_resume(struct broker_link *link)
@@ -145,7 +172,26 @@ void link_age_pending(struct broker_link *link, msec_t sent_before)
 
 /* Some brokers answer a publish they dislike - too long, forbidden - by ending the connection, and
  * would again for ever. The gateway's own connection is the witness: when it stayed up, the loss
- * was this link's alone, and its oldest publish is to blame. Once may be chance. */
+ * was this link's alone, and its oldest publish is to blame. Once may be chance. On a link that
+ * clients share the others must not suffer: what was under way is sent again one at a time, and the
+ * one that is alone under way at the next such loss it is. With QoS 2 under way that waits for a
+ * second loss, because the handshakes start over, too. */
+static bool begins_to_be_careful(struct broker_link *link, struct pending *oldest)
+{
+    struct pending *p;
+
+    if (!link->shared || link->careful || link->pending.count < 2 ||
+        (link->pending.qos2 > 0 && oldest->losses++ == 0))
+        return false;
+    link->careful = true;
+    TAILQ_FOREACH(p, &link->pending.list, entries)
+    p->suspect = true;
+    link->discard = link->holds; /* or the library would send them all */
+    if (link->discard)
+        link_drop_mosq(link);
+    return true;
+}
+
 void link_blame(struct broker_link *link)
 {
     struct pending *p = pending_oldest(&link->pending);
@@ -153,11 +199,11 @@ void link_blame(struct broker_link *link)
     bool alone = link->suspicious && link->broker->witnessed_since <= link->lost_at;
 
     link->suspicious = false;
-    if (!p || !alone || ++p->losses < 2)
+    if (!p || !alone || begins_to_be_careful(link, p) || (++p->losses < 2 && !link->careful))
         return;
     link->discard = link->holds; /* or the library would send it again */
     link->broker->counters.unbearable++;
-    owner->unbearable(owner->self, link->client_id, pending_topic(p));
+    owner->unbearable(owner->self, link, p->token, pending_topic(p));
     link_answered(link, p, BRIDGE_REFUSED);
     if (link->discard)
         link_drop_mosq(link);
@@ -231,7 +277,10 @@ static bool publish_acked(struct broker_link *link, uint64_t token,
     p->quiet = quiet;
     p->received_at = time_of_receipt(link, kept_ms);
     counters->published++;
-    hand_over(link, p);
+    if (link->careful)
+        p->sent_at = broker_now(link->broker);
+    else
+        hand_over(link, p);
     return true;
 }
 
@@ -258,17 +307,32 @@ static void refuse_ask(struct broker_link *link, const struct link_ask *ask)
                                           .result = BRIDGE_REFUSED});
 }
 
-static int send_ask(struct broker_link *link, struct link_ask *ask, const char *filter)
+static int send_subscribe(struct broker_link *link, struct link_ask *ask, const char *filter)
 {
     bool safe = link->broker->config->qos2_subscriptions == QOS2_SAFE;
+    int qos = safe && ask->qos > 1 ? 1 : ask->qos, rc = MOSQ_ERR_SUCCESS;
+    mosquitto_property *properties = NULL;
 
+    if (ask->identifier > 0 && broker_link_knows_identifiers(link))
+        rc = mosquitto_property_add_varint(&properties, MQTT_PROP_SUBSCRIPTION_IDENTIFIER,
+                                           ask->identifier);
+    if (rc == MOSQ_ERR_SUCCESS)
+        rc = mosquitto_subscribe_v5(link->mosq, &ask->mid, filter, qos,
+                                    ask->retained ? MQTT_SUB_OPT_SEND_RETAIN_ALWAYS
+                                                  : MQTT_SUB_OPT_SEND_RETAIN_NEVER,
+                                    properties);
+    mosquitto_property_free_all(&properties);
+    return rc;
+}
+
+static int send_ask(struct broker_link *link, struct link_ask *ask, const char *filter)
+{
     ask->stamp = link->mids++;
     ask->sent_at = broker_now(link->broker);
     if (ask->unsubscribe)
         return mosquitto_unsubscribe_v5(link->mosq, &ask->mid, filter, NULL);
     link->listens = true;
-    return mosquitto_subscribe_v5(link->mosq, &ask->mid, filter,
-                                  safe && ask->qos > 1 ? 1 : ask->qos, 0, NULL);
+    return send_subscribe(link, ask, filter);
 }
 
 /* Nothing of a SUBSCRIBE outlives an error here: libmosquitto does not repeat it. */
@@ -314,7 +378,16 @@ static bool ask(struct broker_link *link, struct link_ask wanted, struct sn_byte
 bool broker_link_subscribe(struct broker_link *link, uint64_t token, struct sn_bytes filter,
                            uint8_t qos)
 {
-    return ask(link, (struct link_ask){.token = token, .qos = qos}, filter);
+    return broker_link_subscribe_as(link, token, filter, qos, 0, true);
+}
+
+bool broker_link_subscribe_as(struct broker_link *link, uint64_t token, struct sn_bytes filter,
+                              uint8_t qos, uint32_t identifier, bool retained)
+{
+    return ask(link,
+               (struct link_ask){
+                   .token = token, .qos = qos, .identifier = identifier, .retained = retained},
+               filter);
 }
 
 bool broker_link_unsubscribe(struct broker_link *link, uint64_t token, struct sn_bytes filter)

@@ -51,6 +51,13 @@ void pending_detach(struct pending_table *table, struct pending *p)
     table->qos2 = (uint16_t)(table->qos2 - (p->qos == 2));
 }
 
+void pending_put_back(struct pending_table *table, struct pending *p)
+{
+    TAILQ_INSERT_HEAD(&table->list, p, entries);
+    table->count++;
+    table->qos2 = (uint16_t)(table->qos2 + (p->qos == 2));
+}
+
 void pending_free(struct pending *p)
 {
     free(p);

@@ -26,6 +26,7 @@ struct pending {
     bool retain;
     bool quiet;    /* nobody waits for the answer */
     bool returned; /* the owner has it back; see link_return.c */
+    bool suspect;  /* was under way when the broker ended the connection; see link_blame */
     char octets[];
 };
 
@@ -45,6 +46,7 @@ void pending_remove(struct pending_table *table, struct pending *p);
 /* In two steps, for who still needs it in between. */
 void pending_detach(struct pending_table *table, struct pending *p);
 void pending_free(struct pending *p);
+void pending_put_back(struct pending_table *table, struct pending *p); /* as the oldest */
 
 /* From the list to the end of `done`, and out of there. */
 void pending_done(struct pending_table *table, struct pending *p);

@@ -22,6 +22,12 @@ enum bridge_severity { BRIDGE_ERROR, BRIDGE_WARNING, BRIDGE_INFO, BRIDGE_DEBUG }
     X(dropped_qos0, "QoS 0 messages dropped because the broker was away or slow")                  \
     X(messages, "messages received from the broker")                                               \
     X(redeliveries, "messages received again after a reconnect, dropped")                          \
+    X(handed_on, "aggregating: messages handed to clients, once for each that gets one")           \
+    X(unwanted, "aggregating: messages that no client has subscribed to, dropped")                 \
+    X(queued, "aggregating: publishes that waited for a place among max_inflight")                 \
+    X(queue_full, "aggregating: publishes turned away because their client had enough waiting")    \
+    X(resubscribed, "aggregating: filters subscribed again after a connection was lost")           \
+    X(wills_published, "aggregating: wills of clients published by the gateway")                   \
     X(messages_too_late, "messages received on a connection already given up, dropped")            \
     X(wills_late, "wills of clients lost while the broker was away, published afterwards")         \
     X(wills_lost, "such wills given up, which the broker may not have published")

@@ -9,7 +9,7 @@
 #define BRIDGE_SCOUT_H
 
 #include "bridge/broker.h"
-#include "bridge/transparent.h"
+#include "bridge/door.h"
 
 enum broker_state { BROKER_UNKNOWN, BROKER_UP, BROKER_AWAY };
 

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bridge/transparent.h"
-
-#include <stdio.h>
+/* transparent - one broker connection per session */
 #include <stdlib.h>
 
-#include "bridge/scout.h"
+#include "bridge/mode.h"
 
-enum { FIRST_SLOTS = 64, TROUBLE_NOTICE_MS = 60000 };
+enum { FIRST_SLOTS = 64 };
 
 struct session {
     struct broker_link *link; /* NULL: not open and not opening */
@@ -16,47 +14,38 @@ struct session {
     bool told;     /* ... and has been told that it does */
 };
 
-struct bridge {
-    uv_loop_t *loop;
-    const struct config *config;
-    struct bridge_sink sink;
-    struct broker *broker;
-    struct scout scout;
+struct transparent {
     struct session *sessions; /* by slot; slot 0 is the scout's and stays empty */
     size_t slots;
-    uint64_t trouble_told_at, unbearable_told_at; /* ms */
-    bool stopping;
-    uv_timer_t stop_timer;
-    void (*done)(void *self);
-    void *done_self;
 };
 
 static struct session *find(const struct bridge *bridge, struct session_ref ref)
 {
-    if (ref.slot == GATEWAY_SELF.slot || ref.slot >= bridge->slots)
+    const struct transparent *all = bridge->own;
+
+    if (ref.slot >= all->slots)
         return NULL;
-    struct session *session = &bridge->sessions[ref.slot];
+    struct session *session = &all->sessions[ref.slot];
     return session->link && session->generation == ref.generation ? session : NULL;
 }
 
 /* NULL when memory is short. The core's slots are dense and it bounds them. */
 static struct session *take_slot(struct bridge *bridge, uint32_t slot)
 {
-    size_t slots = bridge->slots > 0 ? bridge->slots : FIRST_SLOTS;
+    struct transparent *all = bridge->own;
+    size_t slots = all->slots > 0 ? all->slots : FIRST_SLOTS;
 
-    if (slot == GATEWAY_SELF.slot)
-        return NULL;
     while (slots <= slot)
         slots *= 2;
-    if (slots > bridge->slots) {
-        struct session *grown = realloc(bridge->sessions, slots * sizeof *grown);
+    if (slots > all->slots) {
+        struct session *grown = realloc(all->sessions, slots * sizeof *grown);
         if (!grown)
             return NULL;
-        memset(grown + bridge->slots, 0, (slots - bridge->slots) * sizeof *grown);
-        bridge->sessions = grown;
-        bridge->slots = slots;
+        memset(grown + all->slots, 0, (slots - all->slots) * sizeof *grown);
+        all->sessions = grown;
+        all->slots = slots;
     }
-    return &bridge->sessions[slot];
+    return &all->sessions[slot];
 }
 
 static void detach(struct session *session, enum bridge_close how, enum broker_keep keep)
@@ -68,36 +57,6 @@ static void detach(struct session *session, enum bridge_close how, enum broker_k
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
-
-/* What befalls one session is its device's affair and counted; the log shows a sample. */
-static void tell_trouble(struct bridge *bridge, const struct broker_link *link)
-{
-    uint64_t now = uv_now(bridge->loop);
-    char cause[400], line[500];
-
-    if (bridge->trouble_told_at > 0 && now - bridge->trouble_told_at < TROUBLE_NOTICE_MS)
-        return;
-    bridge->trouble_told_at = now;
-    broker_link_failure_text(link, cause, sizeof cause);
-    snprintf(line, sizeof line, "broker, connection of a client: %s", cause);
-    bridge->sink.notice(bridge->sink.self, BRIDGE_WARNING, line);
-}
-
-static void on_unbearable(void *self, const char *client_id, const char *topic)
-{
-    struct bridge *bridge = self;
-    uint64_t now = uv_now(bridge->loop);
-    char line[1000];
-
-    if (bridge->unbearable_told_at > 0 && now - bridge->unbearable_told_at < TROUBLE_NOTICE_MS)
-        return;
-    bridge->unbearable_told_at = now;
-    snprintf(line, sizeof line,
-             "broker ends the connection of client %.200s on each message to %.600s, which is "
-             "refused now; see the broker's log, its limits and permissions",
-             client_id, topic);
-    bridge->sink.notice(bridge->sink.self, BRIDGE_WARNING, line);
-}
 
 /* A patient OPEN waits from now on. */
 static void tell_away(struct bridge *bridge, struct session *session, struct session_ref ref)
@@ -115,7 +74,7 @@ static void on_not_opened(struct bridge *bridge, struct session *session,
     struct bridge_event answer = *event;
 
     if (event->result == BRIDGE_REFUSED)
-        tell_trouble(bridge, session->link);
+        bridge_trouble(bridge, session->link, "of a client");
     if (session->was_open) {
         broker_link_retry(session->link);
     } else if (session->patient && event->result == BRIDGE_BUSY) {
@@ -124,7 +83,7 @@ static void on_not_opened(struct bridge *bridge, struct session *session,
     } else {
         answer.type = session->told ? BRIDGE_CLOSED : BRIDGE_OPENED;
         detach(session, BRIDGE_POLITELY, BROKER_LEAVE_SESSION);
-        bridge->sink.event(bridge->sink.self, &answer);
+        bridge_tell(bridge, &answer);
     }
 }
 
@@ -133,7 +92,7 @@ static void on_opened(struct bridge *bridge, struct session *session,
 {
     if (event->result == BRIDGE_OK) {
         session->was_open = true;
-        bridge->sink.event(bridge->sink.self, event);
+        bridge_tell(bridge, event);
     } else {
         on_not_opened(bridge, session, event);
     }
@@ -145,20 +104,22 @@ static void on_closed(struct bridge *bridge, struct session *session,
     enum failure_kind kind = broker_link_failure(session->link)->kind;
 
     if (event->result == BRIDGE_REFUSED || kind == FAILURE_ACKS)
-        tell_trouble(bridge, session->link);
+        bridge_trouble(bridge, session->link, "of a client");
     if (event->result == BRIDGE_REFUSED)
         detach(session, BRIDGE_POLITELY, BROKER_LEAVE_SESSION);
     else
         broker_link_retry(session->link);
-    bridge->sink.event(bridge->sink.self, event);
+    bridge_tell(bridge, event);
 }
 
 /* Those that never were open get their answer; they and the others come back with the broker if
  * they may. */
 static void answer_waiting(struct bridge *bridge)
 {
-    for (uint32_t slot = 1; slot < bridge->slots; slot++) {
-        struct session *session = &bridge->sessions[slot];
+    struct transparent *all = bridge->own;
+
+    for (uint32_t slot = 1; slot < all->slots; slot++) {
+        struct session *session = &all->sessions[slot];
         struct session_ref ref = {slot, session->generation};
         if (!session->link || session->was_open)
             continue;
@@ -168,37 +129,19 @@ static void answer_waiting(struct bridge *bridge)
         }
         struct bridge_event event = {.type = BRIDGE_OPENED, .session = ref, .result = BRIDGE_BUSY};
         detach(session, BRIDGE_POLITELY, BROKER_LEAVE_SESSION);
-        bridge->sink.event(bridge->sink.self, &event);
+        bridge_tell(bridge, &event);
     }
 }
 
-static void on_scout(struct bridge *bridge, const struct bridge_event *event)
+static void on_event(struct bridge *bridge, struct broker_link *link,
+                     const struct bridge_event *event)
 {
-    enum broker_state before = bridge->scout.state;
-
-    scout_event(&bridge->scout, event);
-    if (bridge->scout.state == before)
-        return;
-    broker_pause(bridge->broker, bridge->scout.state != BROKER_UP);
-    broker_away(bridge->broker, bridge->scout.state == BROKER_AWAY);
-    if (bridge->scout.state == BROKER_AWAY)
-        answer_waiting(bridge);
-}
-
-static void on_event(void *self, struct broker_link *link, const struct bridge_event *event)
-{
-    struct bridge *bridge = self;
-
-    if (link == bridge->scout.link) {
-        on_scout(bridge, event);
-        return;
-    }
     /* Also of a session that was closed or opened anew: the broker may be told that it is taken. */
     struct session *session = find(bridge, event->session);
     if (event->type == BRIDGE_MESSAGE) {
         struct bridge_event message = *event;
         message.unheld = !session || session->link != link;
-        bridge->sink.event(bridge->sink.self, &message);
+        bridge_tell(bridge, &message);
         return;
     }
     if (!session || session->link != link)
@@ -209,7 +152,7 @@ static void on_event(void *self, struct broker_link *link, const struct bridge_e
     case BRIDGE_PUBLISHED:
     case BRIDGE_SUBSCRIBED:
     case BRIDGE_UNSUBSCRIBED:
-    case BRIDGE_MESSAGE: bridge->sink.event(bridge->sink.self, event); break;
+    case BRIDGE_MESSAGE: bridge_tell(bridge, event); break;
     }
 }
 
@@ -247,21 +190,14 @@ static void close_session(struct bridge *bridge, const struct bridge_request *re
                request->keep_session ? BROKER_KEEP_SESSION : BROKER_DROP_SESSION);
 }
 
-static struct broker_link *link_of(const struct bridge *bridge, struct session_ref ref)
-{
-    if (ref.slot == GATEWAY_SELF.slot)
-        return bridge->scout.link;
-    const struct session *session = find(bridge, ref);
-    return session ? session->link : NULL;
-}
-
 static bool use_link(struct bridge *bridge, const struct bridge_request *request)
 {
     const struct bridge_message *message = &request->message;
-    struct broker_link *link = link_of(bridge, request->session);
+    const struct session *session = find(bridge, request->session);
 
-    if (!link)
+    if (!session)
         return false;
+    struct broker_link *link = session->link;
     switch (request->type) {
     case BRIDGE_PUBLISH:
         return broker_link_publish_kept(link, request->token, message, request->kept_ms);
@@ -275,127 +211,75 @@ static bool use_link(struct bridge *bridge, const struct bridge_request *request
     return false;
 }
 
-static bool turn_away(struct bridge *bridge, const struct bridge_request *request)
+static bool on_request(struct bridge *bridge, const struct bridge_request *request)
 {
-    struct bridge_counters *counters = broker_counters(bridge->broker);
-
-    if (request->type == BRIDGE_PUBLISH && request->message.qos == 0)
-        counters->dropped_qos0++;
-    else
-        counters->away++;
-    return false;
-}
-
-bool bridge_request(struct bridge *bridge, const struct bridge_request *request)
-{
-    if (request->type == BRIDGE_CLOSE) {
-        close_session(bridge, request);
-        return true;
+    switch (request->type) {
+    case BRIDGE_OPEN:
+        /* The gateway's own connection may be down alone: then those that are open go on. */
+        if (bridge->scout.state == BROKER_AWAY && !request->patient)
+            return bridge_turn_away(bridge, request);
+        return open_session(bridge, request);
+    case BRIDGE_CLOSE: close_session(bridge, request); return true;
+    case BRIDGE_SET_WILL:
+    case BRIDGE_PUBLISH:
+    case BRIDGE_SUBSCRIBE:
+    case BRIDGE_UNSUBSCRIBE: break;
     }
-    if (request->type == BRIDGE_SET_WILL)
-        return use_link(bridge, request);
-    /* The gateway's own connection may be down alone: then those that are open go on. */
-    bool hasty = request->type == BRIDGE_OPEN && !request->patient;
-    if (bridge->stopping || (hasty && bridge->scout.state == BROKER_AWAY))
-        return turn_away(bridge, request);
-    return request->type == BRIDGE_OPEN ? open_session(bridge, request) : use_link(bridge, request);
+    return use_link(bridge, request);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static void finish_stop(struct bridge *bridge)
+static bool on_start(struct bridge *bridge)
 {
-    void (*done)(void *self) = bridge->done;
-
-    bridge->done = NULL;
-    uv_timer_stop(&bridge->stop_timer);
-    if (done)
-        done(bridge->done_self);
+    bridge->own = calloc(1, sizeof(struct transparent));
+    return bridge->own != NULL;
 }
 
-static void on_stop_timer(uv_timer_t *timer)
+static void on_broker_changed(struct bridge *bridge)
 {
-    finish_stop(timer->data);
+    if (bridge->scout.state == BROKER_AWAY)
+        answer_waiting(bridge);
 }
 
-static void on_emptied(void *self)
+static const char *client_of(struct bridge *bridge, struct broker_link *link, uint64_t token)
 {
-    struct bridge *bridge = self;
-
-    if (bridge->stopping)
-        finish_stop(bridge);
+    (void)bridge, (void)token;
+    return broker_link_client_id(link);
 }
 
-struct bridge *bridge_new(uv_loop_t *loop, const struct config *config, struct bridge_sink sink)
+static void on_stop(struct bridge *bridge)
 {
-    struct bridge *bridge = calloc(1, sizeof *bridge);
+    struct transparent *all = bridge->own;
 
-    if (!bridge)
-        return NULL;
-    bridge->loop = loop;
-    bridge->config = config;
-    bridge->sink = sink;
-    bridge->broker = broker_new(loop, config,
-                                (struct broker_owner){bridge, on_event, on_emptied, on_unbearable});
-    if (!bridge->broker) {
-        free(bridge);
-        return NULL;
-    }
-    uv_timer_init(loop, &bridge->stop_timer);
-    bridge->stop_timer.data = bridge;
-    if (!scout_start(&bridge->scout, loop, bridge->broker, config, sink)) {
-        bridge_free(bridge);
-        return NULL;
-    }
-    return bridge;
+    for (size_t slot = 1; slot < all->slots; slot++)
+        if (all->sessions[slot].link)
+            detach(&all->sessions[slot], BRIDGE_POLITELY, BROKER_LEAVE_SESSION);
 }
 
-void bridge_hold(struct bridge *bridge, uint32_t slot, bool on)
+static void on_hold(struct bridge *bridge, uint32_t slot, bool on)
 {
-    if (slot < bridge->slots && bridge->sessions[slot].link)
-        broker_link_hold(bridge->sessions[slot].link, on);
+    const struct transparent *all = bridge->own;
+
+    if (slot < all->slots && all->sessions[slot].link)
+        broker_link_hold(all->sessions[slot].link, on);
 }
 
-void bridge_flush(struct bridge *bridge)
+static void on_free(struct bridge *bridge)
 {
-    broker_flush(bridge->broker);
+    struct transparent *all = bridge->own;
+
+    free(all->sessions);
+    free(all);
 }
 
-void bridge_stop(struct bridge *bridge, uint32_t within_ms, void (*done)(void *self), void *self)
-{
-    bridge->stopping = true;
-    bridge->done = done;
-    bridge->done_self = self;
-    scout_stop(&bridge->scout);
-    broker_give_up_wills(bridge->broker);
-    for (size_t slot = 1; slot < bridge->slots; slot++)
-        if (bridge->sessions[slot].link)
-            detach(&bridge->sessions[slot], BRIDGE_POLITELY, BROKER_LEAVE_SESSION);
-    uv_timer_start(&bridge->stop_timer, on_stop_timer,
-                   broker_link_count(bridge->broker) > 0 ? within_ms : 0, 0);
-}
-
-static void on_freed(uv_handle_t *handle)
-{
-    struct bridge *bridge = handle->data;
-
-    free(bridge->sessions);
-    free(bridge);
-}
-
-void bridge_free(struct bridge *bridge)
-{
-    bridge->scout.link = NULL;
-    broker_free(bridge->broker);
-    uv_close((uv_handle_t *)&bridge->stop_timer, on_freed);
-}
-
-bool bridge_broker_up(const struct bridge *bridge)
-{
-    return bridge->scout.state == BROKER_UP;
-}
-
-const struct bridge_counters *bridge_counters(const struct bridge *bridge)
-{
-    return broker_counters(bridge->broker);
-}
+const struct bridge_mode transparent_mode = {
+    .start = on_start,
+    .event = on_event,
+    .broker_changed = on_broker_changed,
+    .request = on_request,
+    .client_of = client_of,
+    .hold = on_hold,
+    .stop = on_stop,
+    .free = on_free,
+};

@@ -22,6 +22,7 @@
 #define CONFIG_FIELD_CHOICE(key)                          uint32_t key;
 #define CONFIG_FIELD(type, key, value, least, most, help) CONFIG_FIELD_##type(key)
 
+enum { MODE_TRANSPARENT, MODE_AGGREGATING };
 enum { QOS_MINUS_ONE_YES, QOS_MINUS_ONE_NO, QOS_MINUS_ONE_LONG_TOPICS };
 enum { TAKE_OVER_ALWAYS, TAKE_OVER_NOT_ACTIVE };
 enum { MQTT_VERSION_5, MQTT_VERSION_3_1_1 };

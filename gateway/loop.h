@@ -12,7 +12,7 @@
 
 #include <uv.h>
 
-#include "bridge/transparent.h"
+#include "bridge/door.h"
 #include "config/config.h"
 #include "gateway/core/core.h"
 #include "gateway/prefix.h"

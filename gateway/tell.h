@@ -3,7 +3,7 @@
 #ifndef GATEWAY_TELL_H
 #define GATEWAY_TELL_H
 
-#include "bridge/transparent.h"
+#include "bridge/door.h"
 #include "gateway/core/core.h"
 #include "sn/link/link.h"
 

@@ -10,7 +10,7 @@
 #include <check.h>
 #include <sys/types.h>
 
-#include "bridge/transparent.h"
+#include "bridge/door.h"
 
 enum { AWAIT_MS = 20000, EVENTS_MAX = 4096 };
 

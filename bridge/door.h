@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* transparent - one broker connection per session, and one of the gateway's own
+/* door - the bridge as the gateway uses it, whichever mode it is in
  *
- * Carries out the requests of bridge.h. The gateway's own connection opens by itself, publishes the
- * status topic and tells whether the broker can be reached: while it cannot, OPEN is refused at
- * once or waits, as it wishes, lost connections wait until it can, and those that are open go on.
+ * Carries out the requests of bridge.h as [gateway] mode says: transparent.c gives each session a
+ * broker connection of its own, aggregating.c lets them share a few. In both there is one of the
+ * gateway's own besides. It opens by itself, publishes the status topic and tells whether the
+ * broker can be reached: while it cannot, OPEN is refused at once or waits, as it wishes, lost
+ * connections wait until it can, and those that are open go on.
  */
-#ifndef BRIDGE_TRANSPARENT_H
-#define BRIDGE_TRANSPARENT_H
+#ifndef BRIDGE_DOOR_H
+#define BRIDGE_DOOR_H
 
 #include <uv.h>
 

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* aggregating - all sessions over a few links
+ *
+ * What the files of this mode share: aggregating.c (the sessions), shared.c (publishing over the
+ * links, a fair share for each), demand.c (what the broker is asked for, and whose a message is).
+ *
+ * A link carries the publishes of the sessions that are hashed to it by client id, and the filters
+ * that are hashed to it by their text; both hashes are the same after a restart, as the broker's
+ * memory of a link must be. QoS 0 goes out over a link of its own, so that it does not wait behind
+ * the others' acknowledgements nor use up their packet identifiers: the order between a device's
+ * QoS 0 and its other publishes is not kept.
+ *
+ * While one link is open the sessions are. So the loss of one is not told to any session: what it
+ * publishes waits for a while and what it subscribes to is asked when the link is back.
+ */
+#ifndef BRIDGE_AGGREGATING_H
+#define BRIDGE_AGGREGATING_H
+
+#include <sys/queue.h>
+
+#include "bridge/filters.h"
+#include "bridge/mode.h"
+#include "bridge/pending.h"
+
+enum session_state { SESSION_CLOSED, SESSION_OPENING, SESSION_OPEN, SESSION_AWAY };
+
+struct session_will {
+    uint32_t payload_len;
+    uint16_t topic_len;
+    uint8_t qos;
+    bool retain;
+    uint8_t octets[]; /* topic, payload */
+};
+
+struct lane;
+
+struct session {
+    char *client_id; /* NULL: nothing is known of this slot */
+    struct session_will *will;
+    struct lane *lane; /* publishes that wait; NULL: none */
+    uint32_t generation;
+    uint8_t state;
+    uint8_t link;     /* of its QoS 1 and 2 publishes */
+    uint8_t serial;   /* counts OPEN and CLOSE: answers to what came before are not told */
+    bool present : 1; /* for OPENED: its subscriptions are still held */
+    bool patient : 1;
+};
+
+/* A publish under way: whom its answer is for. */
+struct upload {
+    struct session_ref session;
+    uint64_t token;
+    uint32_t next; /* free one */
+    uint8_t serial;
+    bool is_will;
+};
+
+/* The publishes of one session that wait for a place in the window of its link. It outlives the
+ * session when that is closed. */
+struct lane {
+    TAILQ_ENTRY(lane) turns;      /* of the link: who is next */
+    struct pending_table waiting; /* `sent_at`: since when the gateway has it, 0 goes without a
+                                     word; `quiet`: a will */
+    struct session_ref session;
+    uint8_t serial;
+    bool detached; /* the session is closed */
+};
+
+struct shared_link {
+    struct broker_link *link; /* NULL: closed for good */
+    bool open;
+    bool pumping;
+    bool given_up; /* its last attempt failed, or the broker is away: nothing may wait */
+    struct upload *uploads;
+    uint32_t uploads_free, uploads_used;
+    TAILQ_HEAD(, lane) lanes;
+    uint32_t asks;                /* SUBSCRIBE and UNSUBSCRIBE without answer */
+    uint32_t first_due, last_due; /* filters that wait for room among these */
+};
+
+/* One session's SUBSCRIBE until it is answered. */
+struct subscriber_ask {
+    struct subscriber_ask *next;
+    uint64_t token;
+    uint32_t slot;
+    uint8_t qos;
+    bool current; /* of the round under way, or else of the next */
+};
+
+/* What the broker was told of one filter. */
+struct demand {
+    struct subscriber_ask *asks;
+    uint32_t next_due;
+    uint32_t answered_s; /* the last SUBSCRIBE */
+    uint8_t link;
+    uint8_t round;
+    uint8_t asked_qos;
+    bool held : 1;      /* the broker has the subscription, or may have it */
+    bool was_held : 1;  /* before the SUBSCRIBE under way */
+    bool under_way : 1; /* SUBSCRIBE or UNSUBSCRIBE is not answered */
+    bool due : 1;       /* in the link's queue */
+    bool unsure : 1;    /* asked_qos may not have reached the broker */
+    bool renew : 1;     /* the broker has forgotten it */
+    bool refused : 1;   /* nobody asks again before the next subscriber or connection does */
+};
+
+struct aggregating {
+    struct bridge *bridge;
+    struct shared_link *links;
+    uint32_t count, open; /* links, and those that are open */
+    struct broker_link *qos0;
+    struct session *sessions; /* by slot; 0 stays empty */
+    size_t slots;
+    struct filters *filters;
+    struct demand *demands; /* by number of the filter */
+    uint32_t demands_room;
+    uint8_t run; /* tells subscription identifiers of this process from an earlier one's */
+    uv_timer_t tick;
+};
+
+static inline struct bridge_counters *counters_of(const struct aggregating *a)
+{
+    return broker_counters(a->bridge->broker);
+}
+
+/* NULL: the slot holds another generation, or nothing. */
+struct session *aggregated_session(const struct aggregating *a, struct session_ref ref);
+uint32_t shared_number(const struct aggregating *a, struct sn_bytes text);
+
+/* shared.c */
+bool shared_init(struct aggregating *a, struct shared_link *l);
+void shared_fini(struct shared_link *l);
+bool shared_publish(struct aggregating *a, struct session *s, const struct bridge_request *r);
+/* The will of a session that is lost. */
+void shared_publish_will(struct aggregating *a, struct session *s, uint32_t slot);
+/* The session is closed or opened anew; what waits goes on without it. */
+void shared_detach(struct session *s);
+void shared_answered(struct aggregating *a, struct shared_link *l, const struct bridge_event *e);
+void shared_pump(struct aggregating *a, struct shared_link *l);
+/* What waits and what returns is given back from now on. */
+void shared_give_up(struct aggregating *a, struct shared_link *l);
+
+/* demand.c */
+bool demand_subscribe(struct aggregating *a, const struct bridge_request *r);
+void demand_unsubscribe(struct aggregating *a, uint32_t slot, struct sn_bytes filter);
+void demand_drop(struct aggregating *a, uint32_t slot);        /* all its subscriptions */
+void demand_cancel_asks(struct aggregating *a, uint32_t slot); /* those not granted */
+void demand_opened(struct aggregating *a, struct shared_link *l, bool present);
+void demand_lost(struct aggregating *a, struct shared_link *l);
+/* The link could not be opened: who asks for one of its filters need not wait. */
+void demand_failed(struct aggregating *a, struct shared_link *l);
+void demand_ask_next(struct aggregating *a, struct shared_link *l);
+void demand_answered(struct aggregating *a, struct shared_link *l, const struct bridge_event *e);
+void demand_forget(struct aggregating *a, uint32_t number); /* at the end */
+void demand_message(struct aggregating *a, struct shared_link *l, const struct bridge_event *e);
+
+#endif

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the broker is asked for, and whose a message is.
+ *
+ * Each filter is subscribed once, over the link that its text is hashed to, at the highest QoS of
+ * its subscribers. `settle` compares what the broker was told with what is wanted and says the
+ * difference, one packet for each filter at a time; it is called whenever either may have changed.
+ *
+ * With MQTT 5 every SUBSCRIBE carries an identifier made of the filter's number, so the broker says
+ * for which filters a message comes: filters of different devices may overlap, and it sends a copy
+ * for each. That is also why there is one filter in a SUBSCRIBE: the identifier is the packet's.
+ *
+ * A later subscriber of a filter gets its retained messages by one more SUBSCRIBE, a round. The
+ * number of the round is in the identifier too, so what is retained goes to those who asked in this
+ * round, however late it comes. Who asks while a round is under way waits for the next.
+ *
+ * Without identifiers (MQTT 3.1.1, some brokers) a message goes to all whose filters on its link
+ * match. Then overlapping filters of different devices may bring it more than once, and retained
+ * messages go to all that subscribed a short while ago. */
+#include <stdlib.h>
+
+#include "bridge/aggregating.h"
+
+enum {
+    ASKS_MAX = 100,       /* under way on one link: brokers drop answers that queue up */
+    IDENTIFIERS_MAX = 64, /* of one message */
+    ROUND_SHIFT = 21,     /* an identifier has 28 bits: number, round, run */
+    RUN_SHIFT = 24,
+    RUN_MASK = 0xF,
+    REPLAY_S = 5, /* how long retained messages may follow SUBACK, without identifiers */
+};
+
+static uint32_t identifier_of(const struct aggregating *a, uint32_t number, uint8_t round)
+{
+    return number | (uint32_t)round << ROUND_SHIFT | (uint32_t)(a->run & RUN_MASK) << RUN_SHIFT;
+}
+
+static struct demand *demand_of(const struct aggregating *a, uint32_t number)
+{
+    return &a->demands[number];
+}
+
+static uint32_t seconds(const struct aggregating *a)
+{
+    return (uint32_t)(uv_now(a->bridge->loop) / 1000);
+}
+
+static bool is_safe(const struct aggregating *a)
+{
+    return a->bridge->config->broker.qos2_subscriptions == QOS2_SAFE;
+}
+
+/* --- asks ------------------------------------------------------------------------------------- */
+
+/* Takes the first ask of the round under way, or of any (`all`), out. NULL: there is none. */
+static struct subscriber_ask *take_ask(struct demand *d, bool all)
+{
+    struct subscriber_ask **at = &d->asks, *ask;
+
+    while (*at && !all && !(*at)->current)
+        at = &(*at)->next;
+    ask = *at;
+    if (ask)
+        *at = ask->next;
+    return ask;
+}
+
+static void forget_asks_of(struct demand *d, uint32_t slot)
+{
+    struct subscriber_ask **at = &d->asks;
+
+    while (*at) {
+        struct subscriber_ask *ask = *at;
+        if (ask->slot != slot) {
+            at = &ask->next;
+            continue;
+        }
+        *at = ask->next;
+        free(ask);
+    }
+}
+
+void demand_forget(struct aggregating *a, uint32_t number)
+{
+    struct subscriber_ask *ask;
+
+    while ((ask = take_ask(demand_of(a, number), true)))
+        free(ask);
+}
+
+static void answer_ask(struct aggregating *a, uint32_t number, const struct subscriber_ask *ask,
+                       enum bridge_result result, uint8_t granted)
+{
+    bool whole = is_safe(a) && ask->qos == 2 && granted == 1; /* as link_io.c says */
+    uint8_t qos = whole || ask->qos < granted ? ask->qos : granted;
+
+    if (result == BRIDGE_OK)
+        filters_grant(a->filters, number, ask->slot, qos);
+    else if (!filters_is_granted(a->filters, number, ask->slot))
+        filters_remove(a->filters, number, ask->slot);
+    bridge_tell(a->bridge,
+                &(struct bridge_event){.type = BRIDGE_SUBSCRIBED,
+                                       .session = {ask->slot, a->sessions[ask->slot].generation},
+                                       .token = ask->token,
+                                       .result = result,
+                                       .granted_qos = result == BRIDGE_OK ? qos : 0});
+}
+
+/* --- settling --------------------------------------------------------------------------------- */
+
+static uint8_t wanted_qos(const struct aggregating *a, uint32_t number)
+{
+    uint8_t qos = filters_qos(a->filters, number);
+    const struct subscriber_ask *ask;
+
+    for (ask = demand_of(a, number)->asks; ask; ask = ask->next)
+        if (ask->qos > qos)
+            qos = ask->qos;
+    return qos == 2 && is_safe(a) ? 1 : qos;
+}
+
+/* Waits for its turn among the link's questions. */
+static void enqueue(struct aggregating *a, struct shared_link *l, uint32_t number)
+{
+    struct demand *d = demand_of(a, number);
+
+    if (d->due)
+        return;
+    d->due = true;
+    d->next_due = 0;
+    if (l->last_due > 0)
+        demand_of(a, l->last_due)->next_due = number;
+    else
+        l->first_due = number;
+    l->last_due = number;
+}
+
+/* The link fails, or memory is short: once more, after that or at the next tick. */
+static void not_asked(struct aggregating *a, struct shared_link *l, uint32_t number)
+{
+    l->asks--;
+    demand_of(a, number)->under_way = false;
+    enqueue(a, l, number);
+}
+
+static void begin_round(struct aggregating *a, uint32_t number)
+{
+    struct demand *d = demand_of(a, number);
+    struct subscriber_ask *ask;
+
+    d->round = (uint8_t)(d->round % FILTER_ROUNDS + 1);
+    filters_end_round(a->filters, number, d->round); /* of long ago */
+    if (d->renew)
+        filters_await_all(a->filters, number, d->round);
+    for (ask = d->asks; ask; ask = ask->next) {
+        ask->current = true;
+        filters_await(a->filters, number, ask->slot, d->round);
+    }
+}
+
+static void subscribe(struct aggregating *a, struct shared_link *l, uint32_t number)
+{
+    struct demand *d = demand_of(a, number);
+    bool retained = d->asks || d->renew;
+
+    if (retained)
+        begin_round(a, number);
+    d->asked_qos = wanted_qos(a, number);
+    d->was_held = d->held;
+    d->held = d->under_way = true;
+    d->unsure = d->refused = false;
+    counters_of(a)->resubscribed += d->renew;
+    d->renew = false;
+    l->asks++;
+    if (!broker_link_subscribe_as(l->link, number, filters_text(a->filters, number), d->asked_qos,
+                                  identifier_of(a, number, d->round), retained)) {
+        not_asked(a, l, number);
+        demand_of(a, number)->unsure = true;
+    }
+}
+
+static void unsubscribe(struct aggregating *a, struct shared_link *l, uint32_t number)
+{
+    struct demand *d = demand_of(a, number);
+
+    d->under_way = true;
+    l->asks++;
+    if (!broker_link_unsubscribe(l->link, number, filters_text(a->filters, number))) {
+        not_asked(a, l, number);
+    }
+}
+
+static bool is_content(const struct aggregating *a, uint32_t number)
+{
+    const struct demand *d = demand_of(a, number);
+
+    if (d->asks)
+        return false;
+    if (filters_subscribers(a->filters, number) == 0)
+        return !d->held;
+    return d->refused ||
+           (d->held && !d->unsure && !d->renew && d->asked_qos == wanted_qos(a, number));
+}
+
+static void settle(struct aggregating *a, uint32_t number)
+{
+    struct demand *d = demand_of(a, number);
+    struct shared_link *l = &a->links[d->link];
+    bool wanted = filters_subscribers(a->filters, number) > 0;
+
+    if (d->under_way || d->due)
+        return;
+    if (is_content(a, number)) {
+        if (!wanted)
+            filters_drop(a->filters, number);
+    } else if (!l->open) {
+        return; /* demand_opened comes here again */
+    } else if (l->asks >= ASKS_MAX) {
+        enqueue(a, l, number);
+    } else if (wanted) {
+        subscribe(a, l, number);
+    } else {
+        unsubscribe(a, l, number);
+    }
+}
+
+void demand_ask_next(struct aggregating *a, struct shared_link *l)
+{
+    bool asked = true;
+
+    while (asked && l->open && l->asks < ASKS_MAX && l->first_due > 0) {
+        uint32_t number = l->first_due;
+        struct demand *d = demand_of(a, number);
+        l->first_due = d->next_due;
+        if (l->first_due == 0)
+            l->last_due = 0;
+        d->due = false;
+        settle(a, number);
+        asked = !demand_of(a, number)->due;
+    }
+}
+
+/* The current asks, or all. Telling may bring new requests: so each is looked for anew, and the
+ * filter is kept from being settled meanwhile. */
+static void answer_asks(struct aggregating *a, uint32_t number, bool all, enum bridge_result result,
+                        uint8_t granted)
+{
+    struct subscriber_ask *ask;
+
+    demand_of(a, number)->under_way = true;
+    while ((ask = take_ask(demand_of(a, number), all))) {
+        answer_ask(a, number, ask, result, granted);
+        free(ask);
+    }
+    demand_of(a, number)->under_way = false;
+}
+
+void demand_answered(struct aggregating *a, struct shared_link *l, const struct bridge_event *e)
+{
+    uint32_t number = (uint32_t)e->token;
+    struct demand *d = demand_of(a, number);
+
+    l->asks--;
+    if (e->type == BRIDGE_UNSUBSCRIBED) {
+        d->held = d->under_way = false;
+    } else {
+        d->refused = e->result != BRIDGE_OK;
+        d->held = d->held && (!d->refused || d->was_held);
+        d->answered_s = seconds(a);
+        answer_asks(a, number, false, e->result, e->granted_qos);
+    }
+    settle(a, number);
+    demand_ask_next(a, l);
+}
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+static bool make_demand(struct aggregating *a, uint32_t number, struct sn_bytes filter)
+{
+    uint32_t room = a->demands_room ? a->demands_room : 64;
+
+    while (room <= number)
+        room += room / 2;
+    if (room > a->demands_room) {
+        struct demand *grown = realloc(a->demands, room * sizeof *grown);
+        if (!grown)
+            return false;
+        memset(grown + a->demands_room, 0, (room - a->demands_room) * sizeof *grown);
+        a->demands = grown;
+        a->demands_room = room;
+    }
+    struct demand *d = demand_of(a, number);
+    if (filters_subscribers(a->filters, number) == 0 && !d->held && !d->under_way && !d->due)
+        *d = (struct demand){.link = (uint8_t)shared_number(a, filter), .round = d->round};
+    return true;
+}
+
+bool demand_subscribe(struct aggregating *a, const struct bridge_request *r)
+{
+    uint32_t slot = r->session.slot;
+    struct subscriber_ask *ask = malloc(sizeof *ask);
+    uint32_t number = ask ? filters_take(a->filters, r->message.topic) : 0;
+
+    if (number == 0 || !make_demand(a, number, r->message.topic) ||
+        !filters_add(a->filters, number, slot, r->message.qos)) {
+        free(ask);
+        if (number > 0 && number >= a->demands_room)
+            filters_drop(a->filters, number);
+        else if (number > 0)
+            settle(a, number);
+        return false;
+    }
+    struct demand *d = demand_of(a, number);
+    *ask = (struct subscriber_ask){
+        .next = d->asks, .token = r->token, .slot = slot, .qos = r->message.qos};
+    d->asks = ask;
+    settle(a, number);
+    return true;
+}
+
+static void leave(struct aggregating *a, uint32_t number, uint32_t slot)
+{
+    forget_asks_of(demand_of(a, number), slot);
+    filters_remove(a->filters, number, slot);
+    settle(a, number);
+}
+
+void demand_unsubscribe(struct aggregating *a, uint32_t slot, struct sn_bytes filter)
+{
+    uint32_t number = filters_find(a->filters, filter);
+
+    if (number > 0)
+        leave(a, number, slot);
+}
+
+void demand_drop(struct aggregating *a, uint32_t slot)
+{
+    uint32_t number;
+
+    while ((number = filters_of_slot(a->filters, slot, 0)) > 0)
+        leave(a, number, slot);
+}
+
+void demand_cancel_asks(struct aggregating *a, uint32_t slot)
+{
+    uint32_t number = filters_of_slot(a->filters, slot, 0), next;
+
+    for (; number > 0; number = next) {
+        next = filters_of_slot(a->filters, slot, number);
+        forget_asks_of(demand_of(a, number), slot);
+        if (!filters_is_granted(a->filters, number, slot))
+            leave(a, number, slot);
+    }
+}
+
+/* --- the link comes and goes ------------------------------------------------------------------ */
+
+static bool is_on(const struct aggregating *a, uint32_t number, const struct shared_link *l)
+{
+    return filters_has(a->filters, number) && &a->links[demand_of(a, number)->link] == l;
+}
+
+void demand_lost(struct aggregating *a, struct shared_link *l)
+{
+    l->asks = 0;
+    l->first_due = l->last_due = 0;
+    for (uint32_t number = 1; number <= filters_last(a->filters); number++) {
+        if (!is_on(a, number, l))
+            continue;
+        struct demand *d = demand_of(a, number);
+        struct subscriber_ask *ask;
+        d->unsure = d->unsure || d->under_way;
+        d->under_way = d->due = false;
+        for (ask = d->asks; ask; ask = ask->next)
+            ask->current = false;
+    }
+}
+
+void demand_opened(struct aggregating *a, struct shared_link *l, bool present)
+{
+    for (uint32_t number = 1; number <= filters_last(a->filters); number++) {
+        if (!is_on(a, number, l))
+            continue;
+        struct demand *d = demand_of(a, number);
+        d->refused = false;
+        if (!present) {
+            d->renew = d->held;
+            d->held = false;
+        }
+        settle(a, number);
+    }
+}
+
+void demand_failed(struct aggregating *a, struct shared_link *l)
+{
+    for (uint32_t number = 1; number <= filters_last(a->filters); number++) {
+        if (!is_on(a, number, l) || !demand_of(a, number)->asks)
+            continue;
+        answer_asks(a, number, true, BRIDGE_BUSY, 0);
+        settle(a, number);
+    }
+}
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+static void hand_on(struct aggregating *a, const struct filters_hit *hits, size_t count,
+                    const struct bridge_message *message)
+{
+    struct bridge_event event = {.type = BRIDGE_MESSAGE, .message = *message, .unheld = true};
+
+    for (size_t i = 0; i < count; i++) {
+        const struct session *s = &a->sessions[hits[i].slot];
+        if (!s->client_id)
+            continue; /* it went meanwhile */
+        event.session = (struct session_ref){hits[i].slot, s->generation};
+        event.message.qos = hits[i].qos < message->qos ? hits[i].qos : message->qos;
+        counters_of(a)->handed_on++;
+        bridge_tell(a->bridge, &event);
+    }
+}
+
+/* The filters of ours that the broker named; their numbers may have passed to others since. */
+static size_t named_filters(const struct aggregating *a, const struct shared_link *l,
+                            struct sn_bytes topic, uint32_t *identifiers)
+{
+    size_t count = broker_link_identifiers(l->link, identifiers, IDENTIFIERS_MAX), kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        uint32_t number = identifiers[i] & FILTERS_MAX;
+        bool ours = identifiers[i] >> RUN_SHIFT == (a->run & RUN_MASK);
+        if (ours && is_on(a, number, l) && filters_matches(a->filters, number, topic))
+            identifiers[kept++] = identifiers[i];
+    }
+    return kept;
+}
+
+static size_t hand_on_named(struct aggregating *a, uint32_t *identifiers, size_t count,
+                            const struct bridge_message *m)
+{
+    const struct filters_hit *hits;
+    size_t got = 0;
+
+    if (m->retain) {
+        for (size_t i = 0; i < count; i++) {
+            size_t n =
+                filters_collect_waiting(a->filters, identifiers[i] & FILTERS_MAX,
+                                        identifiers[i] >> ROUND_SHIFT & FILTER_ROUNDS, &hits);
+            hand_on(a, hits, n, m);
+            got += n;
+        }
+        return got;
+    }
+    for (size_t i = 0; i < count; i++)
+        identifiers[i] &= FILTERS_MAX;
+    got = filters_collect(a->filters, m->topic, identifiers, count, &hits);
+    hand_on(a, hits, got, m);
+    return got;
+}
+
+/* May retained messages of the last round still come? */
+static bool replays(const struct aggregating *a, uint32_t number)
+{
+    const struct demand *d = demand_of(a, number);
+
+    return d->under_way || seconds(a) - d->answered_s <= REPLAY_S;
+}
+
+/* Without identifiers, or with those of an earlier run: all filters of this link that match. */
+static size_t hand_on_matching(struct aggregating *a, const struct shared_link *l,
+                               const struct bridge_message *m)
+{
+    const uint32_t *found;
+    uint32_t numbers[IDENTIFIERS_MAX];
+    size_t all = filters_match(a->filters, m->topic, &found), got = 0;
+
+    for (size_t i = 0; i < all;) {
+        size_t count = 0;
+        /* As many at a time as there is room for: each session's best filter is told anyway. */
+        for (; i < all && count < IDENTIFIERS_MAX; i++)
+            if (is_on(a, found[i], l) && (!m->retain || replays(a, found[i])))
+                numbers[count++] = found[i] | (uint32_t)a->demands[found[i]].round << ROUND_SHIFT;
+        got += hand_on_named(a, numbers, count, m);
+    }
+    return got;
+}
+
+void demand_message(struct aggregating *a, struct shared_link *l, const struct bridge_event *e)
+{
+    uint32_t identifiers[IDENTIFIERS_MAX];
+    const struct bridge_message *m = &e->message;
+    size_t named = named_filters(a, l, m->topic, identifiers);
+    size_t got = named > 0 ? hand_on_named(a, identifiers, named, m) : hand_on_matching(a, l, m);
+
+    if (got == 0)
+        counters_of(a)->unwanted++;
+}
