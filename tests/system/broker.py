@@ -13,6 +13,8 @@ import subprocess
 
 from waiting import until
 
+AGGREGATING = os.environ.get("MODE") == "aggregating"
+
 # What mosquitto 2.0 writes when the peer broke the MQTT protocol. None of it may ever happen.
 COMPLAINTS = re.compile(
     r"protocol error|malformed packet|Invalid UTF-8|exceeded maximum packet|"
@@ -66,11 +68,21 @@ class Broker:
     def count(self, pattern):
         return len(re.findall(pattern, self.log()))
 
+    @staticmethod
+    def name_of(client_id):
+        """What its connection is called here, as a pattern: a shared one, in aggregating mode."""
+        return r"mqtt-sn-gateway-\d+-\d+" if AGGREGATING else re.escape(client_id)
+
     def until_taken(self, client_id, messages):
         """Waits until the gateway has acknowledged this many QoS 1 messages for a client, over the
         whole test. What it acknowledged, it holds."""
-        line = rf"Received PUBACK from {re.escape(client_id)} "
+        line = rf"Received PUBACK from {self.name_of(client_id)} "
         until(lambda: self.count(line) >= messages, what=f"{messages} PUBACK from {client_id}")
+
+    def until_gone(self, client_id, way="disconnected"):
+        """Waits until a client's connection is closed, if it has one of its own."""
+        if not AGGREGATING:
+            self.until_logged(rf"Client {re.escape(client_id)} {way}")
 
     def until_logged(self, pattern, times=1):
         until(lambda: self.count(pattern) >= times, what=f"mosquitto to log {pattern!r}")

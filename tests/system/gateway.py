@@ -17,6 +17,17 @@ from waiting import PATIENCE, until
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 GATEWAY_ID = 7
 
+# Every story is told in both modes; ctest sets it for the second.
+MODE = os.environ.get("MODE", "transparent")
+AGGREGATING = MODE == "aggregating"
+EACH = 0 if AGGREGATING else 1  # connections of its own for each client
+
+
+def only_transparent(reason):
+    """For the few stories that sharing connections makes impossible; the README lists them."""
+    return pytest.mark.skipif(AGGREGATING, reason=reason)
+
+
 # For the main stories: the same must happen over either version of MQTT.
 both_versions = pytest.mark.parametrize("mqtt_version", ["5", "3.1.1"])
 
@@ -77,7 +88,12 @@ class Gateway:
         self.process = None
         self.killed = self.asked = False
         self.sections = {
-            "gateway": {"id": GATEWAY_ID, "retry_interval": 2, "advertise_interval": 0},
+            "gateway": {
+                "id": GATEWAY_ID,
+                "mode": MODE,
+                "retry_interval": 2,
+                "advertise_interval": 0,
+            },
             "broker": {
                 "url": broker_url,
                 "mqtt_version": mqtt_version,

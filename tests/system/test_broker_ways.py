@@ -154,7 +154,8 @@ def test_mqtts_with_alpn(authority, broker, observer, start_front, new_gateway, 
     gateway = new_gateway(front.url, {"broker": options}).start().until_listening()
     gateway.until_online(observer)
     device_story(gateway, observer, new_device_at(gateway))
-    assert [relay.alpn for relay in front.relays] == ["x-amzn-mqtt-ca"] * 2
+    assert len(front.relays) >= 2
+    assert {relay.alpn for relay in front.relays} == {"x-amzn-mqtt-ca"}
 
 
 def test_a_ca_file_that_is_gone_for_a_while(
@@ -168,11 +169,13 @@ def test_a_ca_file_that_is_gone_for_a_while(
     gateway.until_listening().until_online(observer)
     device = new_device_at(gateway).connect()
     tid = device.register("state/x")
-    front.relays[1].mute = True
+    for relay in front.relays[1:]:
+        relay.mute = True
     device.send(publish_packet(tid, b"once", qos=2, mid=device.mid()))
-    broker.until_logged("Received PUBLISH from sensor-1 ")
+    broker.until_logged(f"Received PUBLISH from {broker.name_of('sensor-1')} ")
     away = authority.file.rename(authority.file.with_suffix(".away"))
-    front.relays[1].cut()
+    for relay in front.relays[1:]:
+        relay.cut()
     failures = "bridge.connect_failures"
     until(lambda: gateway.counters()[failures] >= 3, "three attempts without the file")
     away.rename(authority.file)
@@ -237,7 +240,7 @@ def test_mqtt_version_towards_the_broker(broker, device, mqtt_version):
     """Issue 4: 5 by default, 3.1.1 by option."""
     device.connect()
     number = {"5": 5, "3.1.1": 2}[mqtt_version]  # mosquitto counts 3.1.1 as 2
-    broker.until_logged(rf"as sensor-1 \(p{number}, ")
+    broker.until_logged(rf"as {broker.name_of('sensor-1')} \(p{number}, ")
 
 
 @both_versions
@@ -246,7 +249,7 @@ def test_a_persistent_session_gets_what_the_broker_queued(broker, observer, devi
     device.connect(clean=False)
     device.subscribe("cmd/x", qos=1)
     device.disconnect()
-    broker.until_logged(r"Client sensor-1 disconnected\.")
+    broker.until_gone("sensor-1")
     observer.publish_many([("cmd/x", b"%d" % n) for n in range(10)])
     device.connect(clean=False)
     assert [device.take().data for _ in range(10)] == [b"%d" % n for n in range(10)]

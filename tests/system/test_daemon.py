@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from device import INVALID_TOPIC, PREDEFINED, publish_packet
-from gateway import run
+from gateway import only_transparent, run
 from ports import free_port
 from waiting import until
 
@@ -225,6 +225,7 @@ def test_killed_outright_the_status_is_offline(gateway, observer):
     assert observer.retained(gateway.state_topic) == b"offline"
 
 
+@only_transparent("only a store remembers subscriptions over a restart")
 def test_after_a_restart_devices_are_sent_to_connect(gateway, observer, device):
     """A51"""
     device.connect(clean=False)

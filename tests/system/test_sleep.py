@@ -6,7 +6,7 @@ from scapy.contrib import mqttsn as sn
 from scapy.contrib.mqttsn import MQTTSN
 
 from device import NOT_SUPPORTED, SHORT
-from gateway import QUICK, both_versions
+from gateway import EACH, QUICK, both_versions
 
 
 def data_of(messages):
@@ -217,13 +217,13 @@ def test_duration_zero_is_a_plain_disconnect(device, broker):
     device.connect()
     device.send(bytes.fromhex("04 18 00 00"))
     device.expect("DISCONNECT")
-    broker.until_logged(r"Client sensor-1 disconnected\.")
+    broker.until_gone("sensor-1")
 
 
 def test_disconnect_ends_the_sleep(sleeper, broker):
     """Section 7: asleep, DISCONNECT: disconnected."""
     sleeper.disconnect()
-    broker.until_logged(r"Client sensor-1 disconnected\.")
+    broker.until_gone("sensor-1")
     sleeper.wake_up()
     sleeper.expect("DISCONNECT")
 
@@ -238,7 +238,7 @@ def test_connect_from_sleep_delivers_the_queue(sleeper, broker, mqtt_version):
     assert data_of([sleeper.take(), sleeper.take()]) == [b"1", b"2"]
     sleeper.nothing_pending()
     sleeper.ping()
-    assert broker.connections_of("sensor-1") == (1 if mqtt_version == "5" else 2)
+    assert broker.connections_of("sensor-1") == EACH * (1 if mqtt_version == "5" else 2)
 
 
 def test_connect_from_sleep_with_clean_session_forgets_the_queue(sleeper, observer):

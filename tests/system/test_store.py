@@ -9,7 +9,7 @@ import stat
 import pytest
 
 from device import publish_packet
-from gateway import QUICK, both_versions, run
+from gateway import QUICK, both_versions, only_transparent, run
 from waiting import until
 
 UNAVAILABLE, INPUT_OUTPUT, CONFIGURATION = 69, 74, 78
@@ -168,6 +168,7 @@ def test_leaving_while_the_file_cannot_be_written(gateway, device, hold):
     gateway.start().until_listening()  # and goes on from what was written
 
 
+@only_transparent("a shared connection cannot wait for one client")
 @pytest.mark.config(store={"commit_window": 1})
 def test_a_message_acknowledged_at_once_is_never_written(gateway, device, broker, observer):
     """Issue 4, flash: the broker's acknowledgement waits for the client's instead."""
@@ -183,6 +184,7 @@ def test_a_message_acknowledged_at_once_is_never_written(gateway, device, broker
     assert after["store.commits"] == before["store.commits"]
 
 
+@only_transparent("a shared connection cannot wait for one client")
 @pytest.mark.config(store={"commit_window": 1})
 def test_while_it_is_not_written_the_broker_is_not_told(gateway, device, broker, observer, state):
     """The gateway dies within the window: the broker sends the message again."""

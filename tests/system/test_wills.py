@@ -6,7 +6,7 @@ from scapy.contrib import mqttsn as sn
 from scapy.contrib.mqttsn import MQTTSN
 
 from device import NOT_SUPPORTED
-from gateway import both_versions
+from gateway import both_versions, only_transparent
 
 TOPIC = "wills/sensor-1"
 WILL = (TOPIC, b"gone", 1, False)
@@ -209,6 +209,7 @@ def test_will_messages_out_of_order_are_ignored(device):
     device.ping()
 
 
+@only_transparent("the gateway publishes the wills, so none fires when it dies")
 @both_versions
 def test_the_will_fires_when_the_gateway_dies(device, gateway, observer):
     """Design 6: the broker holds the will, also that of the gateway's own status topic."""
