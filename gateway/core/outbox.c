@@ -59,6 +59,29 @@ void outbox_clear(struct outbox *q)
         outbox_remove(q, q->head);
 }
 
+static bool is_free(const struct outbox *q, const struct message *m, uint16_t msg_id)
+{
+    const struct message *earlier = q->head;
+
+    while (earlier != m && earlier->msg_id != msg_id)
+        earlier = earlier->next;
+    return earlier == m;
+}
+
+uint16_t outbox_msg_id(const struct outbox *q, const struct message *m)
+{
+    const struct message *first = q->head;
+    uint16_t id = (uint16_t)((m->sequence - 1) % MSG_IDS + 1);
+
+    while (first != m && first->sequence == 0)
+        first = first->next;
+    if (m->sequence - first->sequence < MSG_IDS)
+        return id;
+    while (!is_free(q, m, id))
+        id = (uint16_t)(id % MSG_IDS + 1);
+    return id;
+}
+
 struct message *outbox_oldest_unsent(const struct outbox *q)
 {
     struct message *m = q->head;

@@ -10,6 +10,8 @@
 
 #include "bridge/bridge.h"
 
+enum { MSG_IDS = 0xFFFF }; /* 1..0xFFFF; 0 is none */
+
 struct message {
     struct message *next;
     uint64_t sequence; /* under which it is recorded; 0: it is not */
@@ -47,6 +49,11 @@ struct message *outbox_push(struct outbox *q, const struct bridge_message *from,
 /* Takes it out and frees it. */
 void outbox_remove(struct outbox *q, struct message *m);
 void outbox_clear(struct outbox *q);
+
+/* The message id for a recorded message. It follows from the sequence, so that a message under way
+ * comes again under the same id after a crash, which is how a client tells a repetition of QoS 2
+ * from something new; an id that an earlier message of the queue still has is left out. */
+uint16_t outbox_msg_id(const struct outbox *q, const struct message *m);
 
 /* The first message that has never been sent, or NULL; a message under way is not given up. */
 struct message *outbox_oldest_unsent(const struct outbox *q);

@@ -66,12 +66,14 @@ struct record_subscription {
 
 /* An outbox message or a spooled one. */
 struct record_message {
-    uint64_t sequence; /* grows over all messages of the gateway; order of a queue */
-    struct sn_bytes topic, payload;
+    uint64_t sequence;              /* grows over all messages of the gateway; order of a queue */
+    struct sn_bytes topic, payload; /* topic empty: the client has it (PUBREC) and waits for the
+                                       PUBREL of its message id, which follows from the sequence */
     uint8_t qos;
     bool retain;
     int64_t received; /* monotonic ms; below 0 for one from before the machine started */
-    bool soon;        /* its client is awake and may acknowledge it in a moment; not of the row */
+    bool soon;        /* its client is awake and may acknowledge it in a moment; not of the row.
+                         Never with QoS 2: the client would remember the message id longer than we */
 };
 
 struct record_received {

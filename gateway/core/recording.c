@@ -115,8 +115,20 @@ void record_message(struct core *core, const struct session *s, struct message *
         .type = RECORD_MESSAGE,
         .session = s->slot,
         .message = {m->sequence, message_topic(m), message_payload(m), m->qos, m->retain,
-                    (int64_t)now, in_reach(core, s) && s->state != ASLEEP},
+                    (int64_t)now, m->qos < 2 && in_reach(core, s) && s->state != ASLEEP},
     };
+    tell(core, &r);
+}
+
+void record_message_released(struct core *core, const struct session *s, const struct message *m,
+                             msec_t now)
+{
+    struct record r = {
+        .type = RECORD_MESSAGE,
+        .session = s->slot,
+        .message = {.sequence = m->sequence, .qos = m->qos, .received = (int64_t)now},
+    };
+
     tell(core, &r);
 }
 

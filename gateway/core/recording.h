@@ -25,6 +25,9 @@ void record_subscription_gone(struct core *core, const struct session *s,
 
 /* Gives the message its sequence. QoS 0 messages are recorded only if the store is to keep them. */
 void record_message(struct core *core, const struct session *s, struct message *m, msec_t now);
+/* The client has answered PUBREC: no more than its PUBREL is owed, but that also after a crash. */
+void record_message_released(struct core *core, const struct session *s, const struct message *m,
+                             msec_t now);
 /* Of one that was recorded; any other is left alone. Its sequence ends. */
 void record_message_gone(struct core *core, const struct session *s, struct message *m);
 

@@ -102,6 +102,8 @@ static bool restore_message(struct core *core, struct session *s, const struct r
     if (!m)
         return false;
     m->sequence = r->sequence;
+    m->msg_id = r->qos > 0 ? outbox_msg_id(&s->outbox, m) : 0;
+    m->sent = m->released = r->topic.len == 0;
     used(core, r->sequence);
     return true;
 }
@@ -165,6 +167,8 @@ bool core_restore(struct core *core, msec_t now, const struct record *record)
 void core_restored(struct core *core, msec_t now)
 {
     core->restoring = false;
+    /* A late answer to a message id of the run before shall not hit one of this run. */
+    core->last_sequence += core->key.k0 % MSG_IDS;
     for (uint32_t i = 0; i < core->sessions.count; i++) {
         struct session *s = core->sessions.slots[i];
         if (session_live(s))

@@ -73,7 +73,7 @@ static bool publish(struct core *core, struct session *s, struct message *m,
     struct bridge_message v = view(m);
 
     if (m->qos > 0 && m->msg_id == 0)
-        m->msg_id = next_msg_id(s);
+        m->msg_id = outbox_msg_id(&s->outbox, m);
     if (!send_publish(core, s, name, &v, m->msg_id, m->sent && m->qos > 0)) {
         session_drop(core, s, m);
         return false;
@@ -421,7 +421,7 @@ void on_pubrec(const struct turn *t)
         return;
     }
     m->released = true;
-    record_message_gone(t->core, s, m); /* after a crash it would be delivered twice */
+    record_message_released(t->core, s, m, t->now); /* a crash delivers it twice otherwise */
     if (s->inflight.message == m)
         await(t->core, s, t->now,
               (struct inflight){.waits = AWAIT_PUBCOMP, .msg_id = m->msg_id, .message = m});

@@ -84,23 +84,60 @@ START_TEST(only_what_is_unacknowledged_comes_again)
 }
 END_TEST
 
-/* QoS 2: after PUBREC the client has it. */
-START_TEST(a_released_qos_2_message_does_not_come_again)
+static struct sn_packet delivers_qos_2(const char *data)
+{
+    broker_delivers("sensor-1", "down", data, 1);
+    struct sn_packet p = gateway_said();
+    ck_assert_int_eq(p.type, SN_PUBLISH);
+    ck_assert_uint_eq(sn_qos(p.flags), 2);
+    ck_assert(sn_bytes_equal(p.body, sn_text(data)));
+    return p;
+}
+
+static void begin_qos_2(void)
 {
     story_begin(NULL);
     connected("sensor-1", 0);
     client_says(sn_subscribe(QOS(2), 1, "down"));
     gateway_says(sn_suback(2, 1, 1, SN_ACCEPTED));
-    broker_delivers("sensor-1", "down", "once", 1);
-    struct sn_packet p = gateway_said();
-    ck_assert_uint_eq(sn_qos(p.flags), 2);
+}
+
+/* QoS 2: after PUBREC the client has it, and remembers its message id until PUBREL: a new message
+ * under that id would be a repetition to it. */
+START_TEST(a_released_qos_2_message_is_only_brought_to_its_end)
+{
+    begin_qos_2();
+    struct sn_packet p = delivers_qos_2("once");
     client_says(sn_msg(SN_PUBREC, p.msg_id));
+    gateway_says(sn_msg(SN_PUBREL, p.msg_id)); /* nobody hears it */
+    gateway_restarts(10);
     gateway_says(sn_msg(SN_PUBREL, p.msg_id));
+    if (_i) { /* nor this one */
+        gateway_restarts(10);
+        gateway_says(sn_msg(SN_PUBREL, p.msg_id));
+    }
+    client_says(sn_msg(SN_PUBCOMP, p.msg_id));
+    ck_assert_uint_eq(recorded(RECORD_MESSAGE), 0);
     gateway_restarts(10);
     gateway_is_silent();
-    client_says(sn_msg(SN_PUBREC, p.msg_id)); /* its PUBREL was lost */
+    story_end();
+}
+END_TEST
+
+START_TEST(an_unanswered_qos_2_message_comes_again_under_its_id)
+{
+    begin_qos_2();
+    struct sn_packet p = delivers_qos_2("once");
+    broker_delivers("sensor-1", "down", "next", 1);
+    gateway_restarts(10); /* the client has it, but its PUBREC was lost */
+    struct sn_packet again = gateway_said();
+    ck_assert_uint_eq(again.msg_id, p.msg_id);
+    ck_assert(sn_bytes_equal(again.body, sn_text("once")));
+    client_says(sn_msg(SN_PUBREC, p.msg_id));
     gateway_says(sn_msg(SN_PUBREL, p.msg_id));
     client_says(sn_msg(SN_PUBCOMP, p.msg_id));
+    struct sn_packet next = gateway_said();
+    ck_assert(sn_bytes_equal(next.body, sn_text("next")) && next.msg_id != p.msg_id);
     story_end();
 }
 END_TEST
@@ -496,7 +533,8 @@ int main(void)
     tcase_add_loop_test(tc, an_active_client_goes_on_with_its_topic_ids, 0, 2);
     tcase_add_test(tc, a_sleeping_client_finds_its_messages_in_order);
     tcase_add_test(tc, only_what_is_unacknowledged_comes_again);
-    tcase_add_test(tc, a_released_qos_2_message_does_not_come_again);
+    tcase_add_loop_test(tc, a_released_qos_2_message_is_only_brought_to_its_end, 0, 2);
+    tcase_add_test(tc, an_unanswered_qos_2_message_comes_again_under_its_id);
     tcase_add_test(tc, an_active_client_gets_what_waited_without_asking);
     tcase_add_loop_test(tc, subscriptions_are_made_again, 0, 2);
     tcase_add_test(tc, an_unsubscription_the_broker_has_not_heard_is_remembered);

@@ -51,6 +51,29 @@ START_TEST(takes_one_out)
 }
 END_TEST
 
+/* So they are the same after a restart; but never two of a queue. */
+START_TEST(message_ids_follow_from_the_sequence)
+{
+    struct outbox q = {0};
+    struct message *m[4];
+
+    for (int i = 0; i < 4; i++)
+        m[i] = push(&q, "a", "");
+    m[1]->sequence = 7; /* m[0] is of QoS 0 and not recorded */
+    m[2]->sequence = 7 + MSG_IDS;
+    m[3]->sequence = MSG_IDS;
+    m[1]->msg_id = outbox_msg_id(&q, m[1]);
+    ck_assert_uint_eq(m[1]->msg_id, 7);
+    ck_assert_uint_eq(outbox_msg_id(&q, m[2]), 8);
+    ck_assert_uint_eq(outbox_msg_id(&q, m[3]), MSG_IDS);
+    m[1]->msg_id = 0; /* m[1] has not been sent */
+    ck_assert_uint_eq(outbox_msg_id(&q, m[2]), 7);
+    m[3]->sequence = MSG_IDS + 1;
+    ck_assert_uint_eq(outbox_msg_id(&q, m[3]), 1);
+    outbox_clear(&q);
+}
+END_TEST
+
 START_TEST(finds_what_may_be_given_up)
 {
     struct outbox q = {0};
@@ -73,6 +96,7 @@ int main(void)
 
     tcase_add_test(tc, keeps_copies_in_order);
     tcase_add_loop_test(tc, takes_one_out, 0, 3);
+    tcase_add_test(tc, message_ids_follow_from_the_sequence);
     tcase_add_test(tc, finds_what_may_be_given_up);
     return run_case("outbox", tc);
 }
