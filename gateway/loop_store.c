@@ -16,7 +16,7 @@ static void restore_one(void *self, const struct record *record)
 
     if (!core_restore(r->g->core, r->now, record)) {
         r->left_out++;
-        if (record->type == RECORD_SESSION) /* its number is given to another */
+        if (record->type == RECORD_SESSION && record->session > 0) /* is given to another */
             store_record(r->g->store,
                          &(struct record){.type = RECORD_SESSION_GONE, .session = record->session});
         return;
@@ -42,6 +42,8 @@ int loop_store_open(struct gateway *g, char *error, size_t size)
 
     if (code == 0)
         store_may_wait(g->store, hold, g);
+    if (code == 0)
+        store_adopt_orphans(g->store);
     if (code == 0)
         code = store_restore(g->store, restore_one, &r, error, size);
     if (code != 0)

@@ -44,6 +44,10 @@ struct store;
  * then. The config must outlive the store. */
 int store_open(struct store **store, const struct config *config, char *error, size_t size);
 
+/* Before store_restore: rows whose session somebody deleted by hand must not fall to the next one
+ * with its number. What was kept for the broker still goes there, as the gateway's own. */
+void store_adopt_orphans(struct store *store);
+
 /* Hands out all that is there: the sessions, then their topics, subscriptions, messages and
  * received ids, each kind ordered by session and key, then the spooled messages in the order of
  * their sequence. 0, or an exit code with one line in `error`. */

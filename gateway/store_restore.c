@@ -12,7 +12,12 @@ struct reading {
     int64_t offset;
     void (*each)(void *self, const struct record *record);
     void *self;
+    bool odd; /* the row at hand has a number that nobody here has written */
+    size_t left_out;
 };
+
+/* Beyond this no time, and no sum of two, is one. */
+#define TIME_MAX (INT64_MAX / 4)
 
 static struct sn_bytes octets(sqlite3_stmt *row, int column)
 {
@@ -21,9 +26,31 @@ static struct sn_bytes octets(sqlite3_stmt *row, int column)
     return sn_bytes(data, data ? (size_t)sqlite3_column_bytes(row, column) : 0);
 }
 
-static int64_t number(sqlite3_stmt *row, int column)
+static int64_t within(struct reading *reading, sqlite3_stmt *row, int column, int64_t least,
+                      int64_t most)
 {
-    return sqlite3_column_int64(row, column);
+    int64_t number = sqlite3_column_int64(row, column);
+
+    if (number >= least && number <= most)
+        return number;
+    reading->odd = true;
+    return least;
+}
+
+static uint16_t number(struct reading *reading, sqlite3_stmt *row, int column)
+{
+    return (uint16_t)within(reading, row, column, 0, UINT16_MAX);
+}
+
+static uint8_t qos(struct reading *reading, sqlite3_stmt *row, int column)
+{
+    return (uint8_t)within(reading, row, column, 0, 2);
+}
+
+/* In monotonic time. */
+static int64_t moment(struct reading *reading, sqlite3_stmt *row, int column)
+{
+    return within(reading, row, column, -TIME_MAX, TIME_MAX) - reading->offset;
 }
 
 static bool flag(sqlite3_stmt *row, int column)
@@ -56,7 +83,7 @@ static bool read_peer(struct reading *reading, sqlite3_stmt *row, int column, st
 /* What lies before the machine started has no monotonic time. */
 static uint64_t silent_until(struct reading *reading, sqlite3_stmt *row, int column)
 {
-    int64_t monotonic = number(row, column) - reading->offset;
+    int64_t monotonic = moment(reading, row, column);
 
     if (sqlite3_column_type(row, column) == SQLITE_NULL)
         return UINT64_MAX;
@@ -71,22 +98,21 @@ static void read_session(struct reading *reading, sqlite3_stmt *row, struct reco
     s->client_id = octets(row, 1);
     s->state = state_of_name((const char *)sqlite3_column_text(row, 2));
     s->clean = flag(row, 3);
-    s->keep_alive = (uint16_t)number(row, 4);
-    s->sleep_duration = (uint16_t)number(row, 5);
+    s->keep_alive = number(reading, row, 4);
+    s->sleep_duration = number(reading, row, 5);
     s->silent_until = silent_until(reading, row, 6);
     s->reachable = read_peer(reading, row, 7, &s->peer);
     s->will_topic = octets(row, 11);
     s->will_payload = octets(row, 12);
-    s->will_qos = (uint8_t)number(row, 13);
+    s->will_qos = qos(reading, row, 13);
     s->will_retain = flag(row, 14);
     s->will_updated = flag(row, 15);
 }
 
 static void read_topic(struct reading *reading, sqlite3_stmt *row, struct record *out)
 {
-    (void)reading;
     out->type = RECORD_TOPIC;
-    out->topic.topic_id = (uint16_t)number(row, 1);
+    out->topic.topic_id = number(reading, row, 1);
     out->topic.name = octets(row, 2);
     out->topic.known = flag(row, 3);
     out->topic.given = flag(row, 4);
@@ -94,34 +120,32 @@ static void read_topic(struct reading *reading, sqlite3_stmt *row, struct record
 
 static void read_subscription(struct reading *reading, sqlite3_stmt *row, struct record *out)
 {
-    (void)reading;
     out->type = RECORD_SUBSCRIPTION;
     out->subscription.filter = octets(row, 1);
-    out->subscription.type = (uint8_t)number(row, 2);
-    out->subscription.topic_id = (uint16_t)number(row, 3);
-    out->subscription.qos_asked = (uint8_t)number(row, 4);
-    out->subscription.qos_granted = (uint8_t)number(row, 5);
-    out->subscription.leaving = number(row, 6) != 0;
+    out->subscription.type = (uint8_t)within(reading, row, 2, 0, UINT8_MAX);
+    out->subscription.topic_id = number(reading, row, 3);
+    out->subscription.qos_asked = qos(reading, row, 4);
+    out->subscription.qos_granted = qos(reading, row, 5);
+    out->subscription.leaving = flag(row, 6);
 }
 
 static void read_message(struct reading *reading, sqlite3_stmt *row, struct record *out)
 {
     out->type = RECORD_MESSAGE;
-    out->message.sequence = (uint64_t)number(row, 1);
+    out->message.sequence = (uint64_t)within(reading, row, 1, 1, INT64_MAX);
     out->message.topic = octets(row, 2);
     out->message.payload = octets(row, 3);
-    out->message.qos = (uint8_t)number(row, 4);
+    out->message.qos = qos(reading, row, 4);
     out->message.retain = flag(row, 5);
-    out->message.received = number(row, 6) - reading->offset;
+    out->message.received = moment(reading, row, 6);
 }
 
 static void read_received(struct reading *reading, sqlite3_stmt *row, struct record *out)
 {
-    (void)reading;
     out->type = RECORD_RECEIVED;
-    out->received.msg_id = (uint16_t)number(row, 1);
-    out->received.topic_id = (uint16_t)number(row, 2);
-    out->received.digest = (uint32_t)number(row, 3);
+    out->received.msg_id = number(reading, row, 1);
+    out->received.topic_id = number(reading, row, 2);
+    out->received.digest = (uint32_t)within(reading, row, 3, 0, UINT32_MAX);
 }
 
 static void read_spooled(struct reading *reading, sqlite3_stmt *row, struct record *out)
@@ -132,12 +156,26 @@ static void read_spooled(struct reading *reading, sqlite3_stmt *row, struct reco
 
 typedef void reader(struct reading *reading, sqlite3_stmt *row, struct record *out);
 
+/* The next client with this number must not inherit anything. */
+static void leave_out(struct reading *reading, const struct record *record)
+{
+    reading->left_out++;
+    if (record->type == RECORD_SESSION && record->session > 0)
+        store_record(reading->store,
+                     &(struct record){.type = RECORD_SESSION_GONE, .session = record->session});
+}
+
 static void hand_out(struct reading *reading, sqlite3_stmt *row, reader *read)
 {
-    struct record record = {.session = (uint32_t)number(row, 0)};
+    struct record record = {0};
 
+    reading->odd = false;
+    record.session = (uint32_t)within(reading, row, 0, 0, UINT32_MAX);
     read(reading, row, &record);
-    reading->each(reading->self, &record);
+    if (reading->odd)
+        leave_out(reading, &record);
+    else
+        reading->each(reading->self, &record);
 }
 
 static int read_all(struct reading *reading, const char *sql, reader *read)
@@ -169,8 +207,8 @@ static int read_spool(struct reading *reading)
                                 "FROM spooled WHERE session = ? AND sequence = ?",
                                 -1, &one, NULL);
     while (rc == SQLITE_OK && (rc = sqlite3_step(keys)) == SQLITE_ROW) {
-        sqlite3_bind_int64(one, 1, number(keys, 0));
-        sqlite3_bind_int64(one, 2, number(keys, 1));
+        sqlite3_bind_value(one, 1, sqlite3_column_value(keys, 0));
+        sqlite3_bind_value(one, 2, sqlite3_column_value(keys, 1));
         if (sqlite3_step(one) == SQLITE_ROW)
             hand_out(reading, one, read_spooled);
         rc = sqlite3_reset(one);
@@ -200,10 +238,25 @@ static const struct {
      read_received},
 };
 
+void store_adopt_orphans(struct store *store)
+{
+    if (!store->db)
+        return;
+    sqlite3_exec(store->db,
+                 "DELETE FROM topic WHERE session NOT IN (SELECT session FROM session);"
+                 "DELETE FROM subscription WHERE session NOT IN (SELECT session FROM session);"
+                 "DELETE FROM message WHERE session NOT IN (SELECT session FROM session);"
+                 "DELETE FROM received WHERE session NOT IN (SELECT session FROM session);"
+                 "UPDATE OR REPLACE spooled SET session = 0 "
+                 "WHERE session <> 0 AND session NOT IN (SELECT session FROM session)",
+                 NULL, NULL, NULL); /* what fails now is done at another start */
+}
+
 int store_restore(struct store *store, void (*each)(void *self, const struct record *record),
                   void *self, char *error, size_t size)
 {
-    struct reading reading = {store, rows_clock_offset(), each, self};
+    struct reading reading = {
+        .store = store, .offset = rows_clock_offset(), .each = each, .self = self};
     char aside[STORE_PATH_MAX + 48];
     int rc = SQLITE_OK;
 
@@ -213,6 +266,9 @@ int store_restore(struct store *store, void (*each)(void *self, const struct rec
         rc = read_all(&reading, tables[i].sql, tables[i].read);
     if (rc == SQLITE_OK)
         rc = read_spool(&reading);
+    if (reading.left_out > 0)
+        log_warning("left out of %s rows=%zu; their numbers make no sense", store->path,
+                    reading.left_out);
     if (rc == SQLITE_OK)
         return 0;
     if ((rc & 0xFF) == SQLITE_CORRUPT && store_file_set_aside(store, aside, sizeof aside))

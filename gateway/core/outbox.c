@@ -22,7 +22,8 @@ struct message *outbox_push(struct outbox *q, const struct bridge_message *from,
         .topic_len = (uint16_t)topic.len,
         .payload_len = (uint32_t)payload.len,
     };
-    memcpy(m->data, topic.data, topic.len);
+    if (topic.len > 0)
+        memcpy(m->data, topic.data, topic.len);
     if (payload.len > 0)
         memcpy(m->data + topic.len, payload.data, payload.len);
     if (q->tail)

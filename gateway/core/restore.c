@@ -3,8 +3,10 @@
  * nothing leaves before core_restored. */
 #include "gateway/core/internal.h"
 #include "gateway/v12/engine.h"
+#include "sn/topic.h"
 
-enum { SLOTS_MAX = 1 << 22 }; /* more than any run could have used */
+enum { SLOTS_MAX = 1000000 };         /* as many as max_clients can be */
+#define SEQUENCE_MAX (UINT64_MAX / 4) /* so that there is always a next one */
 
 static enum session_state state_of(enum record_state state)
 {
@@ -31,12 +33,44 @@ static bool restore_address(struct core *core, struct session *s, const struct r
            session_bind(&core->sessions, s, &r->peer);
 }
 
+/* Topic names are what brokers took and gave, whatever they were. */
+static bool fits_message(struct sn_bytes topic, struct sn_bytes payload, uint8_t qos)
+{
+    return topic.len > 0 && topic.len <= UINT16_MAX && payload.len <= UINT16_MAX && qos <= 2;
+}
+
+static bool sensible_message(const struct record_message *r)
+{
+    return fits_message(r->topic, r->payload, r->qos) && r->sequence > 0 &&
+           r->sequence <= SEQUENCE_MAX;
+}
+
+/* The client has it, and waits for the PUBREL. */
+static bool awaits_release(const struct record_message *r)
+{
+    return r->topic.len == 0 && r->payload.len == 0 && r->qos == 2 && r->sequence > 0 &&
+           r->sequence <= SEQUENCE_MAX;
+}
+
+static bool sensible_session(const struct record_session *r)
+{
+    return r->client_id.len > 0 && r->client_id.len <= UINT16_MAX && sn_utf8_ok(r->client_id) &&
+           (r->will_topic.len == 0 || (sn_topic_name_ok(r->will_topic) &&
+                                       fits_message(r->will_topic, r->will_payload, r->will_qos)));
+}
+
+static bool sensible_subscription(const struct record_subscription *r)
+{
+    return sn_topic_filter_ok(r->filter) && r->type <= SN_TOPIC_SHORT && r->qos_asked <= 2 &&
+           r->qos_granted <= 2;
+}
+
 /* A client that was connected is so again, and has its full time from now on. All are taken, also
  * where max_clients has become smaller: messages are owed to them. */
 static bool restore_session(struct core *core, msec_t now, uint32_t slot,
                             const struct record_session *r)
 {
-    if (r->client_id.len == 0 || slot > SLOTS_MAX || slot <= core->sessions.count ||
+    if (!sensible_session(r) || slot > SLOTS_MAX || slot <= core->sessions.count ||
         session_find(&core->sessions, r->client_id) ||
         !deadlines_reserve(&core->deadlines, (size_t)core->sessions.live + 3))
         return false;
@@ -59,8 +93,9 @@ static bool restore_session(struct core *core, msec_t now, uint32_t slot,
 
 static bool restore_topic(struct core *core, struct session *s, const struct record_topic *r)
 {
+    if (r->name.len > UINT16_MAX || r->topic_id == SN_TOPIC_ID_NONE || r->topic_id == UINT16_MAX)
+        return false;
     struct topic *topic = registry_restore(&s->topics, &core->key, r->topic_id, r->name);
-
     if (!topic)
         return r->name.len == 0;
     topic->known = r->known;
@@ -70,7 +105,7 @@ static bool restore_topic(struct core *core, struct session *s, const struct rec
 
 static bool restore_subscription(struct session *s, const struct record_subscription *r)
 {
-    if (subscription_find(&s->subscriptions, r->filter))
+    if (!sensible_subscription(r) || subscription_find(&s->subscriptions, r->filter))
         return false;
     struct subscription *sub = subscription_add(&s->subscriptions, r->filter);
     if (!sub)
@@ -97,13 +132,15 @@ static void used(struct core *core, uint64_t sequence)
 static bool restore_message(struct core *core, struct session *s, const struct record_message *r)
 {
     const struct bridge_message from = message_of(r);
-    struct message *m = outbox_push(&s->outbox, &from, r->qos);
 
+    if (!sensible_message(r) && !awaits_release(r))
+        return false;
+    struct message *m = outbox_push(&s->outbox, &from, r->qos);
     if (!m)
         return false;
     m->sequence = r->sequence;
     m->msg_id = r->qos > 0 ? outbox_msg_id(&s->outbox, m) : 0;
-    m->sent = m->released = r->topic.len == 0;
+    m->sent = m->released = awaits_release(r);
     used(core, r->sequence);
     return true;
 }
@@ -123,6 +160,8 @@ static bool restore_spooled(struct core *core, struct session *s, const struct r
     const struct bridge_message from = message_of(r);
     struct backlog **holder = s ? &s->backlog : &core->spool.own;
 
+    if (!sensible_message(r))
+        return false;
     used(core, r->sequence);
     return spool_push(&core->spool, holder, s, &from, r->sequence, r->received) != NULL;
 }

@@ -103,6 +103,27 @@ START_TEST(a_new_record_replaces_the_row)
 }
 END_TEST
 
+START_TEST(nobody_inherits_what_has_no_session)
+{
+    struct record kept[] = {SESSION(1, .client_id = sn_text("a")),
+                            TOPIC(1, .topic_id = 1, .name = sn_text("a")),
+                            MESSAGE(1, .sequence = 1, .topic = sn_text("t"), .qos = 1),
+                            SPOOLED(7, .sequence = 5, .topic = sn_text("up"), .qos = 1)};
+
+    bench_open();
+    for (size_t i = 0; i < 4; i++)
+        record(kept[i]);
+    record(TOPIC(7, .topic_id = 1, .name = sn_text("a")));
+    record(SUBSCRIPTION(7, .filter = sn_text("a")));
+    record(message(7, 2));
+    record(RECEIVED(7, .msg_id = 2));
+    ck_assert(commit());
+    store_adopt_orphans(store);
+    kept[3].session = 0;
+    ck_assert_str_eq(bench_reopened(), text_of(kept, 4));
+}
+END_TEST
+
 /* Of one kind, and only the one that is named. */
 START_TEST(what_is_gone_is_gone)
 {
@@ -308,6 +329,7 @@ int main(void)
     tcase_add_test(tc, every_kind_of_record_comes_back_as_it_was);
     tcase_add_test(tc, twice_is_as_good_as_once);
     tcase_add_test(tc, a_new_record_replaces_the_row);
+    tcase_add_test(tc, nobody_inherits_what_has_no_session);
     tcase_add_test(tc, what_is_gone_is_gone);
     tcase_add_test(tc, a_new_connection_makes_its_topics_unknown);
     tcase_add_test(tc, a_session_that_is_gone_leaves_nothing);
