@@ -54,6 +54,8 @@ static void on_event(void *self, const struct bridge_event *event)
     seen->event = *event;
     seen->taken = false;
     copy_message(seen, &event->message);
+    if (w->also)
+        w->also(w, event);
 }
 
 static void on_notice(void *self, enum bridge_severity severity, const char *text)

@@ -33,6 +33,7 @@ struct world {
     char notices[8192];
     bool stopped;
     unsigned turns;
+    void (*also)(struct world *w, const struct bridge_event *event); /* within the event */
     bool held; /* no flush: as if the barrier never came */
 };
 

@@ -59,6 +59,12 @@ void fake_send(struct fake_client *client, const void *octets, size_t len)
     ck_assert_int_eq(uv_try_write((uv_stream_t *)&client->stream, &buf, 1), (int)len);
 }
 
+void fake_send_to_all(struct fake_broker *fake, const void *octets, size_t len)
+{
+    for (struct fake_client *client = fake->clients; client; client = client->next)
+        fake_send(client, octets, len);
+}
+
 uint16_t fake_publish_mid(struct sn_bytes body)
 {
     struct sn_reader r = sn_reader(body);

@@ -26,6 +26,7 @@ struct fake_broker {
 void fake_broker_start(struct fake_broker *fake, uv_loop_t *loop);
 void fake_broker_stop(struct fake_broker *fake);
 void fake_send(struct fake_client *client, const void *octets, size_t len);
+void fake_send_to_all(struct fake_broker *fake, const void *octets, size_t len);
 void fake_hang_up(struct fake_client *client);
 void fake_hang_up_on_all(struct fake_broker *fake);
 /* Ends the gateway's own connection, for good. */

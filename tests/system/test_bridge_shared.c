@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions that share connections, with a broker that behaves as the test says: how they get their
+ * turn, and that none suffers for another. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/system/bridge_world.h"
+#include "tests/system/fake_broker.h"
+
+enum { CONNECT = 1, PUBLISH = 3, SUBSCRIBE = 8, UNSUBSCRIBE = 10 };
+
+static struct world *w;
+static struct fake_broker fake;
+static bool silent;         /* publishes are not acknowledged */
+static bool no_identifiers; /* CONNACK says so */
+static int identified;      /* SUBSCRIBEs with an identifier */
+static char told[256];      /* the payloads of QoS 1 publishes, as they came */
+static struct {
+    struct fake_client *client;
+    uint16_t mid;
+} unacked[32];
+static size_t unacked_count;
+
+static void ack(struct fake_client *client, uint16_t mid)
+{
+    fake_send(client, (uint8_t[]){0x40, 2, (uint8_t)(mid >> 8), (uint8_t)mid}, 4);
+}
+
+static void on_publish(struct fake_client *client, uint8_t first, struct sn_bytes body)
+{
+    if (first & 6)
+        snprintf(told + strlen(told), sizeof told - strlen(told), "%c", body.data[body.len - 1]);
+    if (memmem(body.data, body.len, "bad", 3)) {
+        fake_hang_up(client);
+    } else if (silent) {
+        ck_assert_uint_lt(unacked_count, 32);
+        unacked[unacked_count].client = client;
+        unacked[unacked_count++].mid = fake_publish_mid(body);
+    } else if (first & 6) {
+        ack(client, fake_publish_mid(body));
+    }
+}
+
+static void on_packet(void *self, struct fake_client *client, uint8_t first, struct sn_bytes body)
+{
+    (void)self;
+    switch (first >> 4) {
+    case CONNECT:
+        if (no_identifiers)
+            fake_send(client, "\x20\x05\0\0\x02\x29\0", 7);
+        else
+            fake_send(client, "\x20\x03\0\0\0", 5);
+        break;
+    case PUBLISH: on_publish(client, first, body); break;
+    case SUBSCRIBE:
+        identified += body.data[2] > 0 && body.data[3] == 0x0B;
+        fake_send(client,
+                  (uint8_t[]){0x90, 4, body.data[0], body.data[1], 0,
+                              memmem(body.data, body.len, "bad", 3) ? 0x87 : 1},
+                  6);
+        break;
+    case UNSUBSCRIBE:
+        fake_send(client, (uint8_t[]){0xB0, 4, body.data[0], body.data[1], 0, 0}, 6);
+        break;
+    default: break;
+    }
+}
+
+static void begin(void)
+{
+    w = calloc(1, sizeof *w);
+    ck_assert_ptr_nonnull(w);
+    world_init(w, "");
+    told[0] = '\0';
+    silent = no_identifiers = false;
+    unacked_count = 0;
+    identified = 0;
+    fake = (struct fake_broker){.packet = on_packet};
+    fake_broker_start(&fake, &w->loop);
+    w->config.gateway.mode = MODE_AGGREGATING;
+    w->config.broker.address.port = fake.port;
+    w->config.broker.connections = 1;
+    w->config.broker.max_queued_per_client = 3;
+    w->config.broker.reconnect_min_ms = 100;
+}
+
+static void opened_all(void)
+{
+    world_bridge_start(w);
+    opened_as(w, 1, "one", true);
+    opened_as(w, 2, "two", true);
+    opened_as(w, 3, "three", true);
+}
+
+static void end(void)
+{
+    fake_broker_stop(&fake);
+    world_fini(w);
+    free(w);
+}
+
+static void ack_next(void)
+{
+    await(w, unacked_count > 0);
+    ack(unacked[0].client, unacked[0].mid);
+    memmove(unacked, unacked + 1, --unacked_count * sizeof *unacked);
+}
+
+/* One fills the window and its own queue; two has to wait for one message only. */
+START_TEST(a_greedy_session_starves_no_other)
+{
+    begin();
+    w->config.broker.max_inflight = 2;
+    silent = true;
+    opened_all();
+    for (uint64_t i = 0; i < 5; i++)
+        ck_assert(publish(w, 1, i, "t", (char[]){(char)('a' + i), 0}, 1));
+    ck_assert(!publish(w, 1, 5, "t", "f", 1));
+    ck_assert(publish(w, 2, 0, "t", "2", 1));
+    ck_assert(publish(w, 3, 0, "t", "3", 1));
+    for (int i = 0; i < 7; i++)
+        ack_next();
+    await(w, count_events(w, BRIDGE_PUBLISHED, 1) == 5);
+    ck_assert_str_eq(told, "abc23de");
+    ck_assert_uint_eq(bridge_counters(w->bridge)->queue_full, 1);
+    ck_assert_uint_eq(bridge_counters(w->bridge)->queued, 5);
+    end();
+}
+END_TEST
+
+/* What one published before it was closed goes on, and nobody is told. */
+START_TEST(a_closed_sessions_queue_goes_on)
+{
+    begin();
+    w->config.broker.max_inflight = 1;
+    silent = true;
+    opened_all();
+    ck_assert(publish(w, 1, 1, "t", "a", 1));
+    ck_assert(publish(w, 1, 2, "t", "b", 1));
+    close_it(w, 1, BRIDGE_POLITELY, false);
+    opened_as(w, 1, "one", true);
+    ck_assert(publish(w, 1, 3, "t", "c", 1));
+    for (int i = 0; i < 3; i++)
+        ack_next();
+    expect(w, BRIDGE_PUBLISHED, 1, 3);
+    ck_assert_str_eq(told, "abc");
+    ck_assert_uint_eq(count_events(w, BRIDGE_PUBLISHED, 1), 1);
+    end();
+}
+END_TEST
+
+/* Of several under way it is found which one the broker ends the connection on. */
+START_TEST(the_unbearable_one_is_found_among_others)
+{
+    begin();
+    opened_all();
+    ck_assert(publish(w, 1, 1, "t/good", "a", 1));
+    ck_assert(publish(w, 1, 2, "t/good", "b", 1));
+    ck_assert(publish(w, 2, 3, "t/bad", "c", 1));
+    ck_assert(publish(w, 3, 4, "t/good", "d", 1));
+    ck_assert(publish(w, 1, 5, "t/good", "e", 1));
+    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 2, 3)->result, BRIDGE_REFUSED);
+    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 1, 1)->result, BRIDGE_OK);
+    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 1, 2)->result, BRIDGE_OK);
+    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 3, 4)->result, BRIDGE_OK);
+    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 1, 5)->result, BRIDGE_OK);
+    ck_assert_uint_eq(bridge_counters(w->bridge)->unbearable, 1);
+    ck_assert_uint_eq(bridge_counters(w->bridge)->losses, 2);
+    ck_assert_ptr_nonnull(strstr(w->notices, "client two on each message to t/bad"));
+    end();
+}
+END_TEST
+
+START_TEST(a_refused_filter_is_the_affair_of_who_asks)
+{
+    begin();
+    opened_all();
+    subscribed(w, 1, "a/good", 1);
+    ck_assert(subscribe(w, 2, 1, "a/bad", 1));
+    ck_assert_int_eq(expect(w, BRIDGE_SUBSCRIBED, 2, 1)->result, BRIDGE_REFUSED);
+    subscribed(w, 2, "a/good", 1);
+    ck_assert(subscribe(w, 3, 2, "a/bad", 1));
+    ck_assert_int_eq(expect(w, BRIDGE_SUBSCRIBED, 3, 2)->result, BRIDGE_REFUSED);
+    ck_assert_int_eq(identified, 4);
+    end();
+}
+END_TEST
+
+START_TEST(a_broker_without_identifiers_is_given_none)
+{
+    begin();
+    no_identifiers = true;
+    opened_all();
+    subscribed(w, 1, "a/#", 1);
+    ck_assert_int_eq(identified, 0);
+    fake_send_to_all(&fake, "\x30\x07\0\3a/b\0x", 9); /* the others have no filters */
+    expect_message(w, 1, "x");
+    end();
+}
+END_TEST
+
+START_TEST(qos_0_passes_those_who_wait)
+{
+    begin();
+    w->config.broker.max_inflight = 1;
+    silent = true;
+    opened_all();
+    await(w, bridge_counters(w->bridge)->connects == 3); /* own, shared, QoS 0 */
+    ck_assert(publish(w, 1, 1, "t", "a", 1));
+    ck_assert(publish(w, 1, 2, "t", "b", 1));
+    await(w, unacked_count == 1);
+    ck_assert(publish(w, 1, 0, "t", "0", 0));
+    await(w, unacked_count == 2); /* it has come */
+    ck_assert_str_eq(told, "a");
+    end();
+}
+END_TEST
+
+/* Acknowledgements stop: the link is renewed, and nobody hears of it but the log. */
+START_TEST(a_link_without_acknowledgements_is_renewed)
+{
+    begin();
+    w->config.broker.connections = 2;
+    w->config.broker.ack_timeout_ms = 1000;
+    silent = true;
+    opened_all();
+    ck_assert(publish(w, 1, 1, "t", "a", 1));
+    await(w, unacked_count == 1);
+    silent = false;
+    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 1, 1)->result, BRIDGE_OK);
+    ck_assert_str_eq(told, "aa");
+    ck_assert_uint_eq(bridge_counters(w->bridge)->ack_timeouts, 1);
+    ck_assert_uint_eq(count_events(w, BRIDGE_CLOSED, 1), 0);
+    end();
+}
+END_TEST
+
+/* When the broker stays away everything is given back, in its order. */
+START_TEST(what_waits_is_given_back)
+{
+    begin();
+    w->config.broker.max_inflight = 1;
+    w->config.broker.offline = OFFLINE_STORE;
+    silent = true;
+    opened_all();
+    for (uint64_t i = 1; i <= 3; i++)
+        ck_assert(publish(w, 1, i, "t", (char[]){(char)('0' + i), 0}, 1));
+    await(w, unacked_count == 1);
+    fake_own_away(&fake);
+    uv_close((uv_handle_t *)&fake.listener, NULL);
+    fake_hang_up_on_all(&fake);
+    expect(w, BRIDGE_CLOSED, 1, 0);
+    for (uint64_t i = 1; i <= 3; i++) {
+        const struct bridge_event *e = expect(w, BRIDGE_PUBLISHED, 1, i);
+        ck_assert_int_eq(e->result, BRIDGE_BUSY);
+        ck_assert_uint_eq(e->message.payload.data[0], '0' + i);
+    }
+    for (size_t i = 0, next = 1; i < w->count; i++)
+        if (w->events[i].event.type == BRIDGE_PUBLISHED)
+            ck_assert_uint_eq(w->events[i].event.token, next++);
+    world_fini(w);
+    free(w);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("bridge shared");
+    TCase *tc = tcase_create("shared");
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, a_greedy_session_starves_no_other);
+    tcase_add_test(tc, a_closed_sessions_queue_goes_on);
+    tcase_add_test(tc, the_unbearable_one_is_found_among_others);
+    tcase_add_test(tc, a_refused_filter_is_the_affair_of_who_asks);
+    tcase_add_test(tc, a_broker_without_identifiers_is_given_none);
+    tcase_add_test(tc, qos_0_passes_those_who_wait);
+    tcase_add_test(tc, a_link_without_acknowledgements_is_renewed);
+    tcase_add_test(tc, what_waits_is_given_back);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
