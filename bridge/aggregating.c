@@ -224,8 +224,6 @@ static bool take_over(struct aggregating *a, struct session *s, const struct bri
     }
     if (!same || r->clean_start)
         demand_drop(a, r->session.slot);
-    else
-        demand_cancel_asks(a, r->session.slot);
     shared_detach(s);
     free(s->client_id);
     s->client_id = client_id;
@@ -266,8 +264,7 @@ static void close_session(struct aggregating *a, const struct bridge_request *r)
         forget(a, s);
         return;
     }
-    demand_cancel_asks(a, r->session.slot);
-    shared_detach(s);
+    shared_detach(s); /* what it has asked for is asked all the same */
     set_will(s, &(struct bridge_message){0});
     s->state = SESSION_CLOSED;
 }

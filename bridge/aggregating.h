@@ -84,7 +84,8 @@ struct subscriber_ask {
     uint64_t token;
     uint32_t slot;
     uint8_t qos;
-    bool current; /* of the round under way, or else of the next */
+    uint8_t serial; /* of the session: after CLOSE or OPEN nobody is told */
+    bool current;   /* of the round under way, or else of the next */
 };
 
 /* What the broker was told of one filter. */

@@ -90,6 +90,7 @@ void demand_forget(struct aggregating *a, uint32_t number)
 static void answer_ask(struct aggregating *a, uint32_t number, const struct subscriber_ask *ask,
                        enum bridge_result result, uint8_t granted)
 {
+    const struct session *s = &a->sessions[ask->slot];
     bool whole = is_safe(a) && ask->qos == 2 && granted == 1; /* as link_io.c says */
     uint8_t qos = whole || ask->qos < granted ? ask->qos : granted;
 
@@ -97,12 +98,13 @@ static void answer_ask(struct aggregating *a, uint32_t number, const struct subs
         filters_grant(a->filters, number, ask->slot, qos);
     else if (!filters_is_granted(a->filters, number, ask->slot))
         filters_remove(a->filters, number, ask->slot);
-    bridge_tell(a->bridge,
-                &(struct bridge_event){.type = BRIDGE_SUBSCRIBED,
-                                       .session = {ask->slot, a->sessions[ask->slot].generation},
-                                       .token = ask->token,
-                                       .result = result,
-                                       .granted_qos = result == BRIDGE_OK ? qos : 0});
+    if (s->serial != ask->serial)
+        return;
+    bridge_tell(a->bridge, &(struct bridge_event){.type = BRIDGE_SUBSCRIBED,
+                                                  .session = {ask->slot, s->generation},
+                                                  .token = ask->token,
+                                                  .result = result,
+                                                  .granted_qos = result == BRIDGE_OK ? qos : 0});
 }
 
 /* --- settling --------------------------------------------------------------------------------- */
@@ -310,8 +312,11 @@ bool demand_subscribe(struct aggregating *a, const struct bridge_request *r)
         return false;
     }
     struct demand *d = demand_of(a, number);
-    *ask = (struct subscriber_ask){
-        .next = d->asks, .token = r->token, .slot = slot, .qos = r->message.qos};
+    *ask = (struct subscriber_ask){.next = d->asks,
+                                   .token = r->token,
+                                   .slot = slot,
+                                   .qos = r->message.qos,
+                                   .serial = a->sessions[slot].serial};
     d->asks = ask;
     settle(a, number);
     return true;

@@ -4,6 +4,7 @@
 #include <utlist.h>
 
 #include "gateway/core/internal.h"
+#include "gateway/v12/engine.h"
 
 void core_each_session(const struct core *core,
                        void (*each)(void *self, const struct session_view *), void *self)
@@ -56,7 +57,8 @@ static void audit_session(const struct core *core, const struct session *s)
     assert(session_lost_at(core, s) == NEVER || s->deadline.place > 0);
     assert(!s->attempt || (s->attempt->session == s && s->attempt->phase == OPENING));
     assert(s->state == ACTIVE || s->state == AWAKE || s->inflight.waits == IDLE);
-    assert(session_live(s) || s->attempt || s->backlog || s->upstream == UPSTREAM_CLOSED);
+    assert(session_live(s) || s->attempt || s->backlog || s->upstream == UPSTREAM_CLOSED ||
+           upstream_forgets(core, s));
     assert(!s->backlog || (s->backlog->owner == s && s->backlog->holder == &s->backlog));
     assert(s->received_count <= RECEIVED_MAX);
     for (uint32_t i = 0; i < s->topics.count; i++) {

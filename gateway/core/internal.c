@@ -131,6 +131,13 @@ static struct session *to_evict(const struct core *core)
     return NULL;
 }
 
+/* The broker, or the bridge, need not keep its subscriptions any longer. */
+static void let_go(struct core *core, const struct session *s)
+{
+    core->sink.request(core->sink.self,
+                       &(struct bridge_request){.type = BRIDGE_CLOSE, .session = session_ref(s)});
+}
+
 struct session *session_make(struct core *core, struct sn_bytes client_id)
 {
     if (core->sessions.live >= core->config->gateway.max_clients) {
@@ -139,6 +146,7 @@ struct session *session_make(struct core *core, struct sn_bytes client_id)
             return NULL;
         count(core, COUNT_evictions);
         core_notice(core, NOTICE_EVICTED, oldest, 0);
+        let_go(core, oldest);
         session_forget(core, oldest);
     }
     if (!deadlines_reserve(&core->deadlines, (size_t)core->sessions.live + core->attempt_count + 2))

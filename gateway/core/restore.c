@@ -212,7 +212,7 @@ void core_restored(struct core *core, msec_t now)
         struct session *s = core->sessions.slots[i];
         if (session_live(s))
             upstream_restore(core, s, now);
-        else if (s->backlog)
+        else if (s->backlog || upstream_forgets(core, s))
             upstream_open(core, s, NULL, false, !s->clean, true);
         if (session_live(s) && s->state == ACTIVE && s->outbox.count > 0)
             deadline_set(&core->deadlines, &s->deadline, now + 1);

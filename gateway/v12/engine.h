@@ -68,6 +68,9 @@ bool upstream_open(struct core *core, struct session *s, const struct will *will
 void upstream_closed(struct core *core, struct session *s, msec_t now, enum bridge_result result);
 void upstream_close(struct core *core, struct session *s, enum bridge_close how);
 void upstream_restore(struct core *core, struct session *s, msec_t now);
+/* After a restart an absent client's subscriptions must be asked for again: not the broker keeps
+ * them, but the bridge. */
+bool upstream_forgets(const struct core *core, const struct session *s);
 void upstream_answers_lost(struct session *s);
 
 /* The client has left: the connection is closed, with a backlog when that is empty. */

@@ -72,6 +72,12 @@ void upstream_part(struct core *core, struct session *s, enum bridge_close how)
         upstream_close(core, s, how);
 }
 
+bool upstream_forgets(const struct core *core, const struct session *s)
+{
+    return core->config->gateway.mode == MODE_AGGREGATING && !s->clean &&
+           s->subscriptions.count > 0;
+}
+
 void upstream_restore(struct core *core, struct session *s, msec_t now)
 {
     if (upstream_open(core, s, &s->will, false, !s->clean, true))

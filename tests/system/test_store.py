@@ -9,7 +9,7 @@ import stat
 import pytest
 
 from device import publish_packet
-from gateway import QUICK, both_versions, only_transparent, run
+from gateway import AGGREGATING, QUICK, both_versions, only_transparent, run
 from waiting import until
 
 UNAVAILABLE, INPUT_OUTPUT, CONFIGURATION = 69, 74, 78
@@ -110,6 +110,30 @@ def test_what_the_broker_gets_while_the_gateway_is_down_comes_too(
     observer.publish("down/three", b"meanwhile", qos=1)
     gateway.start().until_listening().until_online(observer)
     until(lambda: [m.data for m in device.wake()] == [b"meanwhile"], "the broker's own queue")
+
+
+@both_versions
+def test_a_client_that_left_gets_what_came_before_during_and_after_a_restart(
+    gateway, device, broker, observer, mqtt_version
+):
+    """8.3: CleanSession=0. Whether the broker keeps its session or the gateway does."""
+    device.connect(clean=False)
+    device.subscribe("down/four", qos=1)
+    device.disconnect()
+    broker.until_gone("sensor-1")
+    observer.publish("down/four", b"before", qos=1)
+    if AGGREGATING:
+        broker.until_taken("sensor-1", 1)
+    gateway.kill()
+    observer.hears(gateway.state_topic, b"offline")
+    observer.publish("down/four", b"during", qos=1)
+    observer.forget()
+    gateway.start().until_listening().until_online(observer)
+    observer.publish("down/four", b"after", qos=1)
+    if AGGREGATING:
+        broker.until_taken("sensor-1", 3)
+    device.connect(clean=False)
+    assert [device.take().data for _ in range(3)] == [b"before", b"during", b"after"]
 
 
 def test_nothing_is_acknowledged_before_it_is_written(gateway, device, broker, observer, hold):
