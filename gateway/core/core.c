@@ -54,6 +54,7 @@ void core_configure(struct core *core, const struct config *config)
     /* The new timers may be due earlier than the old; what is due already fires at once. */
     for (uint32_t i = 0; i < core->sessions.count; i++)
         session_arm(core, core->sessions.slots[i], 0);
+    deadline_set(&core->deadlines, &core->draining, 0);
     if (core->broker_up) /* clients count on the Duration they were told (6.1): tell the new one */
         deadline_set(&core->deadlines, &core->advertise,
                      config->gateway.advertise_interval_ms > 0 ? 0 : NEVER);

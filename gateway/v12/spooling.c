@@ -26,7 +26,7 @@ bool spool_wanted(const struct core *core, const struct session *s)
 {
     const struct backlog *b = s ? s->backlog : core->spool.own;
 
-    return core->config->broker.offline == OFFLINE_STORE && (b || !is_open(core, s));
+    return is_open(core, s) ? b != NULL : core->config->broker.offline == OFFLINE_STORE;
 }
 
 /* The client left before its backlog was the broker's; now nothing keeps its connection. */
