@@ -14,6 +14,9 @@
 /* "MQSN": tells our files from those of other programs. */
 #define STORE_APPLICATION_ID 0x4D51534E
 
+/* session.clean */
+enum { CLEAN = 1, FRESH = 2 };
+
 /* Kept prepared for as long as the file is open. */
 enum statement {
     BEGIN,

@@ -97,7 +97,8 @@ static void read_session(struct reading *reading, sqlite3_stmt *row, struct reco
     out->type = RECORD_SESSION;
     s->client_id = octets(row, 1);
     s->state = state_of_name((const char *)sqlite3_column_text(row, 2));
-    s->clean = flag(row, 3);
+    s->clean = within(reading, row, 3, 0, CLEAN | FRESH) & CLEAN;
+    s->fresh = within(reading, row, 3, 0, CLEAN | FRESH) & FRESH;
     s->keep_alive = number(reading, row, 4);
     s->sleep_duration = number(reading, row, 5);
     s->silent_until = silent_until(reading, row, 6);

@@ -164,7 +164,7 @@ static int put_session(struct store *store, const struct record *record, int64_t
 
     put_text(&b, s->client_id);
     put_text(&b, sn_text(name_of_state(s->state)));
-    put(&b, s->clean);
+    put(&b, (s->clean ? CLEAN : 0) | (s->fresh ? FRESH : 0));
     put(&b, s->keep_alive);
     put(&b, s->sleep_duration);
     if (s->silent_until == UINT64_MAX)

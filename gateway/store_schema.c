@@ -12,8 +12,8 @@ static const char *const steps[] = {
     "CREATE TABLE session ("
     "  session INTEGER PRIMARY KEY,"
     "  client_id TEXT NOT NULL,"
-    "  state TEXT NOT NULL," /* disconnected, active, asleep, lost */
-    "  clean INTEGER NOT NULL,"
+    "  state TEXT NOT NULL,"             /* disconnected, active, asleep, lost */
+    "  clean INTEGER NOT NULL,"          /* 1 yes; 2 more: the broker has not heard of it */
     "  keep_alive INTEGER NOT NULL,"     /* seconds */
     "  sleep_duration INTEGER NOT NULL," /* seconds */
     "  silent_until INTEGER,"            /* when it counts as lost; NULL never */

@@ -39,6 +39,7 @@ struct record_session {
     struct sn_bytes client_id;
     enum record_state state; /* awake counts as asleep */
     bool clean;
+    bool fresh;     /* the broker is still to drop what it has kept of the client */
     bool reachable; /* `peer` is its address */
     struct sn_peer peer;
     uint16_t keep_alive, sleep_duration; /* seconds */

@@ -34,6 +34,7 @@ void record_session(struct core *core, const struct session *s)
                 .client_id = s->client_id,
                 .state = recorded_state(s->state),
                 .clean = s->clean,
+                .fresh = s->fresh,
                 .reachable = s->reachable,
                 .peer = s->peer,
                 .keep_alive = s->keep_alive,

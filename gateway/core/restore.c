@@ -78,6 +78,7 @@ static bool restore_session(struct core *core, msec_t now, uint32_t slot,
     if (!s)
         return false;
     s->clean = r->clean;
+    s->fresh = r->fresh;
     s->keep_alive = r->keep_alive;
     s->sleep_duration = r->sleep_duration;
     s->will_updated = r->will_updated;

@@ -67,6 +67,7 @@ struct session {
     enum session_state state;  /* only session_enter assigns */
     enum upstream upstream;
     bool clean;              /* Clean=1: everything ends with the connection (A13) */
+    bool fresh;              /* a Clean=1 that the broker, who is away, has not heard of */
     bool reachable;          /* `peer` is this client's address now */
     bool heard_since_accept; /* something came after the CONNACK (A5, A34) */
     bool will_updated;       /* the broker holds an older will (8.4) */

@@ -261,6 +261,10 @@ void connect_opened(struct core *core, struct session *s, msec_t now,
         return;
     }
     s->upstream = UPSTREAM_OPEN;
+    if (s->fresh) {
+        s->fresh = false;
+        record_session(core, s);
+    }
     if (a && !accept(core, s, a, now))
         return;
     newest_will_is_there(core, s);
@@ -273,6 +277,7 @@ void connect_opened(struct core *core, struct session *s, msec_t now,
 void connect_waits(struct core *core, struct session *s, msec_t now)
 {
     upstream_answers_lost(s);
+    s->fresh = s->fresh || (s->attempt && (s->attempt->flags & SN_FLAG_CLEAN));
     if (s->attempt && !accept(core, s, s->attempt, now))
         return;
     newest_will_is_there(core, s);

@@ -20,7 +20,7 @@ bool upstream_open(struct core *core, struct session *s, const struct will *will
         .type = BRIDGE_OPEN,
         .session = session_ref(s),
         .client_id = s->client_id,
-        .clean_start = clean_start,
+        .clean_start = clean_start || s->fresh,
         .keep_session = keep_session,
         .patient = patient,
     };

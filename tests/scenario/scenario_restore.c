@@ -142,6 +142,22 @@ START_TEST(an_unanswered_qos_2_message_comes_again_under_its_id)
 }
 END_TEST
 
+/* What the broker still has of before must not come back to it. */
+START_TEST(a_clean_connect_that_waits_for_the_broker_is_still_clean)
+{
+    story_begin(NULL);
+    connected("sensor-1", 0);
+    client_says(sn_subscribe(QOS(1), 1, "down"));
+    gateway_says(sn_suback(1, 1, 1, SN_ACCEPTED));
+    broker_is_gone();
+    connected("sensor-1", SN_FLAG_CLEAN);
+    gateway_restarts(10);
+    ck_assert(broker_sees(BRIDGE_OPEN).clean_start);
+    broker_is_back(false);
+    story_end();
+}
+END_TEST
+
 START_TEST(an_active_client_gets_what_waited_without_asking)
 {
     story_begin(NULL);
@@ -535,6 +551,7 @@ int main(void)
     tcase_add_test(tc, only_what_is_unacknowledged_comes_again);
     tcase_add_loop_test(tc, a_released_qos_2_message_is_only_brought_to_its_end, 0, 2);
     tcase_add_test(tc, an_unanswered_qos_2_message_comes_again_under_its_id);
+    tcase_add_test(tc, a_clean_connect_that_waits_for_the_broker_is_still_clean);
     tcase_add_test(tc, an_active_client_gets_what_waited_without_asking);
     tcase_add_loop_test(tc, subscriptions_are_made_again, 0, 2);
     tcase_add_test(tc, an_unsubscription_the_broker_has_not_heard_is_remembered);

@@ -106,8 +106,8 @@ static void octets(char **at, const char *name, struct sn_bytes b)
 static void write_session(char **at, const struct record_session *s)
 {
     octets(at, "id", s->client_id);
-    *at += sprintf(*at, " state=%d clean=%d keep_alive=%u sleep=%u", s->state, s->clean,
-                   s->keep_alive, s->sleep_duration);
+    *at += sprintf(*at, " state=%d clean=%d fresh=%d keep_alive=%u sleep=%u", s->state, s->clean,
+                   s->fresh, s->keep_alive, s->sleep_duration);
     *at += sprintf(*at, " silent=%lld",
                    s->silent_until == UINT64_MAX ? -1 : seconds((int64_t)s->silent_until));
     if (s->reachable) {

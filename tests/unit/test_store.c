@@ -32,7 +32,7 @@ static size_t some_of_all(struct record out[16])
                        .sleep_duration = 3600, .silent_until = 7000,
                        .will_topic = sn_text("tank/gone"), .will_payload = OCTETS("\0\1\xFF"),
                        .will_qos = 2, .will_retain = true, .will_updated = true);
-    out[n++] = SESSION(2, .client_id = OCTETS("b\xC3("), .state = RECORD_ACTIVE,
+    out[n++] = SESSION(2, .client_id = OCTETS("b\xC3("), .state = RECORD_ACTIVE, .fresh = true,
                        .silent_until = UINT64_MAX);
     out[n++] = SESSION(4000000000u, .client_id = sn_text("c"), .state = RECORD_LOST);
     out[n++] = SESSION(4000000001u, .client_id = sn_text("d"), .state = RECORD_DISCONNECTED);
