@@ -199,10 +199,15 @@ START_TEST(a_client_that_left_is_served_until_its_backlog_is_empty)
 }
 END_TEST
 
+static const struct {
+    uint8_t clean;
+    bool restart;
+} lost[] = {{SN_FLAG_CLEAN, false}, {0, false}, {0, true}};
+
 START_TEST(a_lost_client_has_its_will_published_behind_its_backlog)
 {
     story_begin(NULL);
-    client_says(sn_connect("sensor-1", SN_FLAG_WILL | SN_FLAG_CLEAN, 60));
+    client_says(sn_connect("sensor-1", SN_FLAG_WILL | lost[_i].clean, 60));
     gateway_says(sn_simple(SN_WILLTOPICREQ));
     client_says(sn_willtopic(SN_WILLTOPIC, QOS(1), "gone"));
     gateway_says(sn_simple(SN_WILLMSGREQ));
@@ -213,6 +218,10 @@ START_TEST(a_lost_client_has_its_will_published_behind_its_backlog)
     ck_assert_uint_eq(gateway_said().return_code, SN_ACCEPTED);
     pass(seconds(100));
     ck_assert(!broker_saw(BRIDGE_CLOSE));
+    if (lost[_i].restart) {
+        gateway_restarts(10);
+        ck_assert(sn_bytes_equal(broker_sees(BRIDGE_OPEN).will.payload, sn_text("bye")));
+    }
     broker_is_back(true);
     pass(seconds(1));
     broker_gets("ab", "last words", 1);
@@ -268,6 +277,41 @@ START_TEST(the_aged_are_dropped)
     broker_is_back(true);
     pass(seconds(1));
     broker_gets("t", "young", 1);
+    story_end();
+}
+END_TEST
+
+START_TEST(a_new_max_age_holds_at_once)
+{
+    begin("[spool]\nmax_age = 0\n[gateway]\nmax_silence = 0\n");
+    broker_is_gone();
+    publishes(1, 5, "old");
+    pass(seconds(20));
+    story->config->spool.max_age_ms = 10000;
+    core_configure(story->core, story->config);
+    pass(1);
+    ck_assert_uint_eq(counted(COUNT_spool_dropped_age), 1);
+    story_end();
+}
+END_TEST
+
+/* Also when the next run would take no more of them. */
+START_TEST(the_backlog_of_an_earlier_run_stays_in_front)
+{
+    begin(NULL);
+    broker_is_gone();
+    publishes(1, 5, "1");
+    story->config->broker.offline = OFFLINE_REJECT;
+    gateway_restarts(10);
+    client_says(sn_publish(QOS(1), 1, 6, "2"));
+    gateway_says(sn_ack(SN_PUBACK, 1, 6, SN_CONGESTION));
+    story->broker.away = false;
+    broker_says((struct bridge_event){
+        .type = BRIDGE_OPENED, .session = ref_of("sensor-1"), .session_present = true});
+    publishes(1, 7, "3");
+    pass(seconds(1));
+    broker_gets("t", "1", 1);
+    broker_gets("t", "3", 1);
     story_end();
 }
 END_TEST
@@ -410,10 +454,12 @@ int main(void)
     tcase_add_loop_test(tc, a_client_may_connect_meanwhile, 0, 2);
     tcase_add_test(tc, a_client_the_broker_refuses_later_is_told);
     tcase_add_loop_test(tc, a_client_that_left_is_served_until_its_backlog_is_empty, 0, 2);
-    tcase_add_test(tc, a_lost_client_has_its_will_published_behind_its_backlog);
+    tcase_add_loop_test(tc, a_lost_client_has_its_will_published_behind_its_backlog, 0, 3);
     tcase_add_loop_test(tc, the_oldest_give_way, 0, 2);
     tcase_add_test(tc, a_message_larger_than_the_spool_is_congestion);
     tcase_add_loop_test(tc, the_aged_are_dropped, 0, 2);
+    tcase_add_test(tc, a_new_max_age_holds_at_once);
+    tcase_add_test(tc, the_backlog_of_an_earlier_run_stays_in_front);
     tcase_add_loop_test(tc, qos_0_is_kept_by_option, 0, 2);
     tcase_add_loop_test(tc, their_age_is_told_by_option, 0, 2);
     tcase_add_loop_test(tc, what_the_bridge_gives_back_is_kept, 0, 2);
