@@ -138,6 +138,7 @@ static void enqueue(struct udp *u, const uint8_t *key, const uint8_t *route, str
         return;
     /* One turn may have more to say than the queue holds, as when a message goes to thousands. */
     u->link.receiver.full(u->link.receiver.self);
+    u->fresh = true; /* that flush did not know of this one */
     if (!udp_queue_push(&u->queue, key, route, wire))
         u->link.counters.queue_full++;
 }

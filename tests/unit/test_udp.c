@@ -8,16 +8,17 @@
 #include "tests/support/run.h"
 #include "tests/support/udp_bench.h"
 
-/* A socket whose buffer is full. */
-static int busy_sends;
+/* A socket whose buffer is full, after some sends. */
+static int free_sends, busy_sends;
 
 int __real_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags);
 int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags);
 
 int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
-    if (busy_sends == 0)
+    if (busy_sends == 0 || free_sends-- > 0)
         return __real_sendmmsg(fd, messages, count, flags);
+    free_sends = 0;
     busy_sends--;
     errno = EAGAIN;
     return -1;
@@ -239,6 +240,32 @@ START_TEST(nothing_queued_leaves_before_a_flush)
 }
 END_TEST
 
+/* Nor does the one for which a full queue was flushed: what it promises may be recorded behind it.
+ */
+START_TEST(what_made_the_queue_flush_waits_for_the_next)
+{
+    struct udp_bench b;
+    int fd = device_open("127.0.0.1");
+
+    ck_assert(udp_bench_open(&b, "127.0.0.1"));
+    device_says(fd, "127.0.0.1", udp_bench_port(&b), "a", 1);
+    udp_bench_receive(&b, 1);
+    for (int i = 0; i < 4096; i++)
+        link_send(b.link, &b.peer, sn_bytes("x", 1));
+    free_sends = busy_sends = 1;
+    link_send(b.link, &b.peer, sn_bytes("y", 1));
+    ck_assert_uint_eq(b.full, 1);
+    uint64_t sent = b.link->counters.datagrams_out;
+    ck_assert_uint_gt(sent, 0);
+    uv_run(&b.loop, UV_RUN_ONCE); /* the socket is writable again */
+    ck_assert_uint_eq(b.link->counters.datagrams_out, sent);
+    link_flush(b.link);
+    ck_assert_uint_eq(b.link->counters.datagrams_out, 4097);
+    close(fd);
+    udp_bench_close(&b);
+}
+END_TEST
+
 #define ROWS(table) ((int)(sizeof(table) / sizeof *(table)))
 
 int main(void)
@@ -255,5 +282,6 @@ int main(void)
     tcase_add_test(tcase, a_refused_datagram_hurts_nobody_else);
     tcase_add_test(tcase, what_a_full_socket_does_not_take_leaves_later);
     tcase_add_test(tcase, nothing_queued_leaves_before_a_flush);
+    tcase_add_test(tcase, what_made_the_queue_flush_waits_for_the_next);
     return run_case("udp", tcase);
 }
