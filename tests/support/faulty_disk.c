@@ -78,8 +78,11 @@ static int on_write(sqlite3_file *base, const void *from, int len, sqlite3_int64
     if (faulty_disk.write_error)
         return faulty_disk.write_error;
     faulty_disk.writes++;
-    if (faulty_disk.writes_to_live > 0 && --faulty_disk.writes_to_live == 0)
+    if (faulty_disk.writes_to_live > 0 && --faulty_disk.writes_to_live == 0) {
+        if (faulty_disk.power_goes)
+            faulty_disk_cut_power();
         _exit(0);
+    }
     return REAL(xWrite, from, len, at);
 }
 

@@ -18,6 +18,7 @@ struct faulty_disk {
     int sync_error;         /* the same for syncs */
     unsigned sync_ms;       /* how long a sync takes */
     int writes_to_live;     /* the process ends in this write; 0 is never */
+    bool power_goes;        /* ... and the power with it */
     unsigned writes, syncs; /* how many there were */
 };
 

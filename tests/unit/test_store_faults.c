@@ -4,6 +4,7 @@
 #include "gateway/store.h"
 
 #include <sqlite3.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "gateway/clock.h"
@@ -74,6 +75,38 @@ START_TEST(full_survives_a_power_cut)
     bench_in_another_process(commit_many_and_lose_power);
     bench_open();
     ck_assert_int_eq(bench_query(MESSAGES), 300);
+}
+END_TEST
+
+static uint64_t *acknowledged; /* shared with the process that loses power */
+
+static void commit_until_the_power_goes(void)
+{
+    bench_open();
+    for (uint64_t i = 1; i <= 1000; i++) {
+        record(message(1, i));
+        if (commit())
+            *acknowledged = i;
+    }
+    ck_abort_msg("the power stayed");
+}
+
+/* In the middle of a commit or of a checkpoint, too. The commit that it hits may be there or not:
+ * nobody has been told. */
+START_TEST(full_survives_a_power_cut_at_any_moment)
+{
+    acknowledged =
+        mmap(NULL, sizeof *acknowledged, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ck_assert(acknowledged != MAP_FAILED);
+    store_config.store.sync = SYNC_FULL;
+    faulty_disk.power_goes = true;
+    faulty_disk.writes_to_live = 40 + _i * 277;
+    bench_in_another_process(commit_until_the_power_goes);
+    faulty_disk = (struct faulty_disk){0};
+    bench_open();
+    ck_assert_int_ge(bench_query(MESSAGES), (int64_t)*acknowledged);
+    ck_assert_int_le(bench_query(MESSAGES), (int64_t)*acknowledged + 1);
+    munmap(acknowledged, sizeof *acknowledged);
 }
 END_TEST
 
@@ -265,6 +298,7 @@ int main(void)
     tcase_add_test(tc, a_crash_takes_the_turn_and_nothing_before_it);
     tcase_add_test(tc, what_was_not_committed_is_not_there);
     tcase_add_test(tc, full_survives_a_power_cut);
+    tcase_add_loop_test(tc, full_survives_a_power_cut_at_any_moment, 0, 9);
     tcase_add_test(tc, normal_may_lose_the_last_commits_to_a_power_cut);
     tcase_add_test(tc, normal_survives_kill);
     tcase_add_test(tc, normal_does_not_sync_each_commit);
