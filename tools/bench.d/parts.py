@@ -101,7 +101,7 @@ class Broker(Part):
 class Gateway(Part):
     """A fresh gateway, empty, before the broker by TCP or unix socket. `more` goes into its file."""
 
-    def __init__(self, program, folder, url, more=""):
+    def __init__(self, program, folder, url, more="", level="warning"):
         self.port = machine.free_port(socket.SOCK_DGRAM)
         self.address = f"127.0.0.1:{self.port}"
         self.way = ["--gateway", self.address]
@@ -111,7 +111,7 @@ class Gateway(Part):
                       f"[broker]\nurl = {url}\n"
                       f"[udp]\nlisten = {self.address}\n"
                       "[sleep]\nmax_messages = 10000\nmax_octets = 10000000\n"
-                      f"[log]\nlevel = warning\n{more}")
+                      f"[log]\nlevel = {level}\n{more}")
         super().__init__("gateway", [program, "-c", config], folder, machine.GATEWAY_CPU)
         try:
             wait_until("the gateway", self.answers, self.process)
