@@ -56,8 +56,8 @@ def one_up(bench, gateway, clients):
     return result, result["sent"], result["acknowledged"], result["answer"]["p99_ms"]
 
 
-def one_down(bench, gateway, clients, sleep=None):
-    count = int(20000 * bench.seconds / TURNS)
+def one_down(bench, gateway, clients, sleep=None, count=20000, rate=50000):
+    count = int(count * bench.seconds / TURNS)
     options = ["--id-prefix", "n", "--subscribe", "down/%c", "--sub-qos", 1, "--clients", clients,
                "--expect", count, "--duration", bench.seconds * 5 + 20]
     if sleep:
@@ -66,11 +66,16 @@ def one_down(bench, gateway, clients, sleep=None):
         nodes.wait_ready()
         before = machine.cpu_seconds(gateway.pid)  # also of what happens before the first wakes
         native(bench.programs["native"], bench.broker.tcp, machine.OTHER_CPU, "--topic",
-               "down/n%d", "--topics", clients, "--qos", 1, "--count", count, "--rate", 50000,
+               "down/n%d", "--topics", clients, "--qos", 1, "--count", count, "--rate", rate,
                "--size", SIZE)
         result = nodes.result(bench.seconds * 5 + 90)
         result["cpu_s"] = machine.cpu_seconds(gateway.pid) - before
     return result, count, result["distinct"], None
+
+
+def one_down_paced(bench, gateway, clients):
+    """No more than can pass: devices answer within [store] commit_window."""
+    return one_down(bench, gateway, clients, count=4000, rate=4000)
 
 
 def one_down_asleep(bench, gateway, clients):
@@ -170,6 +175,8 @@ def restart(sync, clients, each):
 ROWS = {
     **{f"up-qos1-50-{mode}": side_by_side("up", mode, one_up, 50) for mode in MODES},
     **{f"down-qos1-50-{mode}": side_by_side("down", mode, one_down, 50) for mode in MODES},
+    **{f"paced-qos1-50-{mode}": side_by_side("paced", mode, one_down_paced, 50)
+       for mode in MODES},
     **{f"asleep-qos1-50-{mode}": side_by_side("asleep", mode, one_down_asleep, 50)
        for mode in MODES},
     "restart-10000": restart("normal", 10000, 10),
