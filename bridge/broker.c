@@ -70,9 +70,10 @@ static void init_handles(struct broker *broker)
 {
     uv_timer_init(broker->loop, &broker->tick);
     uv_timer_init(broker->loop, &broker->urgent);
+    uv_timer_init(broker->loop, &broker->pace);
     uv_idle_init(broker->loop, &broker->idle);
-    broker->tick.data = broker->urgent.data = broker->idle.data = broker;
-    broker->holds = 3;
+    broker->tick.data = broker->urgent.data = broker->pace.data = broker->idle.data = broker;
+    broker->holds = 4;
     uv_timer_start(&broker->tick, on_tick, TICK_MS, TICK_MS);
 }
 
@@ -95,6 +96,7 @@ struct broker *broker_new(uv_loop_t *loop, const struct config *config, struct b
     TAILQ_INIT(&broker->attention);
     TAILQ_INIT(&broker->waiting);
     TAILQ_INIT(&broker->closing);
+    TAILQ_INIT(&broker->paced);
     if (getrandom(&broker->random, sizeof broker->random, GRND_NONBLOCK) < 0 || !broker->random)
         broker->random = uv_hrtime() | 1;
     mosquitto_lib_init();
@@ -111,6 +113,7 @@ void broker_free(struct broker *broker)
         link_free(link);
     uv_close((uv_handle_t *)&broker->tick, on_handle_closed);
     uv_close((uv_handle_t *)&broker->urgent, on_handle_closed);
+    uv_close((uv_handle_t *)&broker->pace, on_handle_closed);
     uv_close((uv_handle_t *)&broker->idle, on_handle_closed);
 }
 

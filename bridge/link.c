@@ -71,6 +71,7 @@ static char *copy_client_id(struct sn_bytes id)
 bool broker_link_set_will(struct broker_link *link, const struct bridge_message *message)
 {
     size_t topic_len = message->topic.len, payload_len = message->payload.len;
+    const struct bridge_message bearable = link_bearable(link, message);
     struct link_will *will = NULL;
 
     if (topic_len > 0) {
@@ -80,8 +81,8 @@ bool broker_link_set_will(struct broker_link *link, const struct bridge_message 
             return false;
         will->topic_len = (uint16_t)topic_len;
         will->payload_len = (uint32_t)payload_len;
-        will->qos = message->qos;
-        will->retain = message->retain;
+        will->qos = bearable.qos;
+        will->retain = bearable.retain;
         memcpy(will->octets, message->topic.data, topic_len);
         if (payload_len > 0)
             memcpy(will->octets + topic_len + 1, message->payload.data, payload_len);
@@ -129,6 +130,8 @@ void link_free(struct broker_link *link)
         TAILQ_REMOVE(&broker->dirty, link, dirty);
     if (link->has_attention)
         TAILQ_REMOVE(&broker->attention, link, attention);
+    if (link->is_paced)
+        TAILQ_REMOVE(&broker->paced, link, paced);
     if (link->closing)
         TAILQ_REMOVE(&broker->closing, link, leaving);
     if (!broker->freed)
@@ -340,8 +343,8 @@ static void renew_overdue(struct broker_link *link, msec_t now)
     link->broker->counters.ack_timeouts++;
     for (p = pending_oldest(&link->pending); p; p = next) {
         next = TAILQ_NEXT(p, entries);
-        if (now - p->sent_at < timeout)
-            break;
+        if (p->mid == 0 || now - p->sent_at < timeout)
+            break; /* the others are younger, or wait for their turn */
         p->sent_at = now;
         if (p->repeats++ > 0 && !p->returned && !link_return(link, p)) {
             link->discard = true; /* or the library would send it again */
@@ -363,7 +366,8 @@ static void tick_open(struct broker_link *link, msec_t now)
     if (mosquitto_want_write(link->mosq))
         link_need_flush(link);
     if (link->state == LINK_OPEN &&
-        ((publish && now - publish->sent_at >= timeout) || (ask && now - ask->sent_at >= timeout)))
+        ((publish && publish->mid != 0 && now - publish->sent_at >= timeout) ||
+         (ask && now - ask->sent_at >= timeout)))
         renew_overdue(link, now);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* link_private - what the files of broker.h share: broker.c (all links), link.c (one link's
  * life), link_connect.c (getting connected), link_io.c (reading, writing, callbacks),
- * link_publish.c (its requests), link_return.c (what it gives back), link_close.c (its end),
- * link_purge.c (sessions that MQTT 3.1.1 brokers keep) */
+ * link_publish.c (its requests), link_limits.c (in a form that the broker bears), link_return.c
+ * (what it gives back), link_close.c (its end), link_purge.c (sessions that MQTT 3.1.1 brokers
+ * keep) */
 #ifndef BRIDGE_LINK_PRIVATE_H
 #define BRIDGE_LINK_PRIVATE_H
 
@@ -79,12 +80,13 @@ struct broker_link {
     struct link_watch *watch;
     struct link_job *job;
     struct broker_link *holder, *successor; /* of the same client id; see LINK_HELD */
-    TAILQ_ENTRY(broker_link) all, queue, leaving, dirty, attention;
+    TAILQ_ENTRY(broker_link) all, queue, leaving, dirty, attention, paced;
     struct session_ref ref;
     msec_t deadline;
     msec_t opened_at;
-    msec_t heard_at; /* anything, while it was open */
-    msec_t lost_at;  /* for link_blame */
+    msec_t heard_at;        /* anything, while it was open */
+    msec_t lost_at;         /* for link_blame */
+    uint64_t publish_at_us; /* when the next publish is due at max_publish_rate */
     char *client_id;
     struct link_will *will;
     struct seen *seen;
@@ -103,6 +105,7 @@ struct broker_link {
     bool clean_start : 1, keep_session : 1, urgent : 1, was_open : 1;
     bool held : 1; /* writes nothing, whatever is queued */
     bool is_dirty : 1, has_attention : 1, failed : 1, closing : 1, writing : 1, blocked : 1;
+    bool is_paced : 1;      /* publishes wait for their turn */
     bool holds : 1;         /* mosq has publishes of ours in flight */
     bool resumed : 1;       /* mosq is an older one connected again */
     bool renew : 1;         /* the broker forgot the session: start over with a new struct */
@@ -131,7 +134,7 @@ struct broker {
     const struct broker_config *config;
     struct broker_owner owner;
     struct bridge_counters counters;
-    struct link_list all, dirty, attention, waiting, closing;
+    struct link_list all, dirty, attention, waiting, closing, paced;
     size_t links;
     uint32_t connecting;
     bool paused, freed, away;
@@ -142,6 +145,7 @@ struct broker {
     char detail[160]; /* what the TLS library said last */
     unsigned holds;   /* handles and jobs that still point here */
     uv_timer_t tick;
+    uv_timer_t pace;   /* runs while a link is paced */
     uv_timer_t urgent; /* the urgent link's pause, which must not wait for the tick */
     uv_idle_t idle;    /* runs while a link needs attention */
     struct broker_link *urgent_link;
@@ -195,11 +199,20 @@ void link_leave_purge(struct broker_link *link, struct broker_link *successor);
 /* link_publish.c */
 /* What is pending goes out once more: anew, or the library sees to it. */
 void link_replay(struct broker_link *link);
+/* Hands over what waits and may go. */
+void link_proceed(struct broker_link *link);
 void link_resume(struct broker_link *link);
 void link_age_pending(struct broker_link *link, msec_t sent_before);
 void link_blame(struct broker_link *link);
 void link_forget_asks(struct broker_link *link);
 void link_answered(struct broker_link *link, struct pending *p, enum bridge_result result);
+
+/* link_limits.c */
+struct bridge_message link_bearable(const struct broker_link *link,
+                                    const struct bridge_message *message);
+/* False: not now; link_wait_for_turn, and link_proceed follows. */
+bool link_may_publish(struct broker_link *link);
+void link_wait_for_turn(struct broker_link *link);
 
 /* link_return.c */
 /* False: this one is not given back. */

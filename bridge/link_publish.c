@@ -108,21 +108,32 @@ static void hand_over(struct broker_link *link, struct pending *p)
         link_fail(link, (struct failure){FAILURE_LIBRARY, rc, errno});
 }
 
+/* False: it waits for its turn. */
+static bool take_turn(struct broker_link *link, struct pending *p)
+{
+    if (!link_may_publish(link)) {
+        link_wait_for_turn(link);
+        return false;
+    }
+    hand_over(link, p);
+    return true;
+}
+
 /* All that has to go out, or while careful the oldest only. */
-static void proceed(struct broker_link *link)
+void link_proceed(struct broker_link *link)
 {
     struct pending *p = pending_oldest(&link->pending), *next;
 
     if (link->careful && p && p->suspect) {
         if (p->mid == 0)
-            hand_over(link, p);
+            take_turn(link, p);
         return;
     }
     link->careful = false;
     for (; p && !link->failed; p = next) {
         next = TAILQ_NEXT(p, entries);
-        if (p->mid == 0)
-            hand_over(link, p);
+        if (p->mid == 0 && !take_turn(link, p))
+            return;
     }
 }
 
@@ -130,7 +141,7 @@ void link_answered(struct broker_link *link, struct pending *p, enum bridge_resu
 {
     settle_answer(link, p, result);
     if (link->careful && link->state == LINK_OPEN && !link->failed)
-        proceed(link);
+        link_proceed(link);
 }
 
 void link_replay(struct broker_link *link)
@@ -144,7 +155,7 @@ void link_replay(struct broker_link *link)
         p->sent_at = broker_now(link->broker);
         link->broker->counters.replayed++;
     }
-    proceed(link);
+    link_proceed(link);
 }
 
 void link_resume(struct broker_link *link)
@@ -153,6 +164,7 @@ void link_resume(struct broker_link *link)
 
     TAILQ_FOREACH(p, &link->pending.list, entries)
     p->sent_at = broker_now(link->broker);
+    link_proceed(link); /* the library never had what waited for its turn */
 }
 
 void link_age_pending(struct broker_link *link, msec_t sent_before)
@@ -219,6 +231,10 @@ static bool publish_qos0(struct broker_link *link, const struct bridge_message *
         counters->dropped_qos0++;
         return false;
     }
+    if (link->is_paced || !link_may_publish(link)) {
+        counters->over_rate++;
+        return false;
+    }
     int rc = topic ? publish(link, NULL, topic, message, time_of_receipt(link, kept_ms))
                    : MOSQ_ERR_INVAL;
     if (never_queued(rc)) {
@@ -246,6 +262,18 @@ static bool mids_are_used_up(const struct broker_link *link)
 
     return (publish && link->mids - publish->stamp > MIDS_IN_FLIGHT) ||
            (ask && link->mids - ask->stamp > MIDS_IN_FLIGHT);
+}
+
+/* Behind those that wait already: for their turn, or for the one that is under way while careful.
+ */
+static void wait_in_line(struct broker_link *link, struct pending *p)
+{
+    p->sent_at = broker_now(link->broker);
+    p->stamp = link->mids;
+    if (link->careful)
+        return;
+    link->broker->counters.paced++;
+    link_wait_for_turn(link);
 }
 
 static bool publish_acked(struct broker_link *link, uint64_t token,
@@ -277,8 +305,8 @@ static bool publish_acked(struct broker_link *link, uint64_t token,
     p->quiet = quiet;
     p->received_at = time_of_receipt(link, kept_ms);
     counters->published++;
-    if (link->careful)
-        p->sent_at = broker_now(link->broker);
+    if (link->careful || link->is_paced || !link_may_publish(link))
+        wait_in_line(link, p);
     else
         hand_over(link, p);
     return true;
@@ -287,15 +315,18 @@ static bool publish_acked(struct broker_link *link, uint64_t token,
 bool broker_link_publish(struct broker_link *link, uint64_t token,
                          const struct bridge_message *message, bool quiet)
 {
-    return message->qos == 0 ? publish_qos0(link, message, 0)
-                             : publish_acked(link, token, message, 0, quiet);
+    const struct bridge_message m = link_bearable(link, message);
+
+    return m.qos == 0 ? publish_qos0(link, &m, 0) : publish_acked(link, token, &m, 0, quiet);
 }
 
 bool broker_link_publish_kept(struct broker_link *link, uint64_t token,
                               const struct bridge_message *message, uint64_t kept_ms)
 {
-    return message->qos == 0 ? publish_qos0(link, message, kept_ms)
-                             : publish_acked(link, token, message, kept_ms, false);
+    const struct bridge_message m = link_bearable(link, message);
+
+    return m.qos == 0 ? publish_qos0(link, &m, kept_ms)
+                      : publish_acked(link, token, &m, kept_ms, false);
 }
 
 static void refuse_ask(struct broker_link *link, const struct link_ask *ask)

@@ -19,7 +19,7 @@ static bool can_be_returned(const struct broker_link *link, const struct pending
 
 bool link_return(struct broker_link *link, struct pending *p)
 {
-    bool is_held = link->holds;
+    bool is_held = link->holds && p->mid != 0; /* else it waited for its turn */
 
     if (!can_be_returned(link, p))
         return false;

@@ -18,6 +18,8 @@ enum bridge_severity { BRIDGE_ERROR, BRIDGE_WARNING, BRIDGE_INFO, BRIDGE_DEBUG }
     X(unbearable, "of these, messages on which the broker ended the connection, twice")            \
     X(replayed, "messages published again after a connection was lost")                            \
     X(window_full, "publishes turned away because max_inflight were under way")                    \
+    X(paced, "publishes that waited for max_publish_rate")                                         \
+    X(over_rate, "QoS 0 messages dropped: over max_publish_rate")                                  \
     X(away, "requests turned away because the broker was away")                                    \
     X(dropped_qos0, "QoS 0 messages dropped because the broker was away or slow")                  \
     X(messages, "messages received from the broker")                                               \

@@ -216,6 +216,18 @@ static void derive_names(struct draft *draft, const struct entry *entry)
         draft_error(draft, entry, AT_broker_status_topic, "only ${id} is filled in");
 }
 
+/* Without QoS 2 at the broker, the device's QoS 2 is its own and the gateway's affair. */
+static void check_qos(struct draft *draft, const struct entry *entry)
+{
+    struct broker_config *broker = &draft->config->broker;
+
+    if (broker->max_qos == 2 || broker->qos2_subscriptions == QOS2_SAFE)
+        return;
+    draft_error(
+        draft, entry, AT_broker_qos2_subscriptions,
+        "native asks the broker for QoS 2, which max_qos = 1 rules out: remove one of them");
+}
+
 void check_broker(struct draft *draft)
 {
     const struct entry *entry = draft_entry(draft, "broker");
@@ -224,6 +236,7 @@ void check_broker(struct draft *draft)
     take_url(draft, entry);
     check_login(draft, entry);
     check_tls(draft, entry);
+    check_qos(draft, entry);
     derive_names(draft, entry);
     if (broker->reconnect_min_ms > broker->reconnect_max_ms)
         draft_error(draft, entry,

@@ -8,7 +8,7 @@
 void draft_error(struct draft *draft, const struct entry *entry, size_t option, const char *format,
                  ...)
 {
-    const char *flag = entry->flag[option];
+    const char *flag = entry->flag[option], *of = entry->preset[option] ? " of preset " : "";
     char what[200];
     va_list arguments;
 
@@ -19,8 +19,9 @@ void draft_error(struct draft *draft, const struct entry *entry, size_t option, 
         errors_add(draft->errors, 0, "%s: %s", flag, what);
     else
         errors_add(draft->errors, entry->line[option] ? entry->line[option] : entry->heading,
-                   "[%s%s%.40s] %s: %s", entry->section->key, *entry->name ? " " : "", entry->name,
-                   entry->section->options[option].key, what);
+                   "[%s%s%.40s] %s%s%s: %s", entry->section->key, *entry->name ? " " : "",
+                   entry->name, entry->section->options[option].key, of,
+                   *of ? preset_word(draft) : "", what);
 }
 
 struct entry *draft_entry(struct draft *draft, const char *section)

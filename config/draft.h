@@ -16,6 +16,7 @@ struct entry {
     const char *name;              /* of [section NAME], else "" */
     int heading;                   /* its line, 0 when it is not in the file */
     int line[OPTIONS_MAX];         /* of each option, 0 when it has its default */
+    bool preset[OPTIONS_MAX];      /* [broker] preset set it */
     const char *flag[OPTIONS_MAX]; /* the command line's option that set it instead, else NULL */
 };
 
@@ -61,6 +62,10 @@ struct entry *draft_add(struct draft *draft, const struct section *section, cons
 void topics_take(struct draft *draft, struct draft_topics *set, const char *id, const char *name,
                  int line);
 void topics_finish(struct draft *draft);
+
+/* Gives every option of the [broker] preset its value, unless the file or the command line did. */
+void preset_apply(struct draft *draft);
+const char *preset_word(const struct draft *draft);
 
 /* What options mean together. Fill in the fields of struct config that are derived. */
 void check_gateway(struct draft *draft);

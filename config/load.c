@@ -284,6 +284,7 @@ struct config *config_load_stream(FILE *file, const struct config_overrides *ove
         if (file)
             read_file(&draft, file);
         apply_overrides(&draft, overrides);
+        preset_apply(&draft);
         topics_finish(&draft);
         check_gateway(&draft);
         check_broker(&draft);

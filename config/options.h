@@ -21,7 +21,7 @@ struct option {
     size_t offset; /* in the section's struct */
 };
 
-enum { OPTIONS_MAX = 32, SECTIONS_COUNT = 8, OPTION_REASON_MAX = 160 };
+enum { OPTIONS_MAX = 40, SECTIONS_COUNT = 8, OPTION_REASON_MAX = 160 };
 
 struct section {
     const char *key;

@@ -85,6 +85,7 @@ static struct broker_config quick_config(void)
         .reconnect_max_ms = 1000,
         .max_connecting = 100,
         .max_inflight = 20,
+        .max_qos = 2,
         .session_grace = 3600,
         .session_expiry = UINT32_MAX,
         .own_id = "own",

@@ -131,6 +131,10 @@ static const struct {
     {"[gateway]\ntopic_prefix = ${client}/${x\n", 2, {"\"${x\"", "${client}"}},
     {"[gateway]\ntopic_prefix = a-${client}\n", 2, {"topic_prefix", "end with /"}},
     {"[gateway]\ntopic_prefix = $share/g/\n", 2, {"topic_prefix", "$share"}},
+    {"[broker]\npreset = aws\n", 2, {"preset", "\"aws\"", "aws-iot"}},
+    {"\n[broker]\npreset = aws-iot\n", 2, {"alpn of preset aws-iot", "mqtts://"}},
+    {"[broker]\nmax_qos = 1\nqos2_subscriptions = native\n", 3, {"qos2_subscriptions", "max_qos"}},
+    {"[broker]\nmax_qos = 0\n", 2, {"max_qos", "1 to 2"}},
     {"[broker]\nstatus_topic = a/+\n", 2, {"status_topic", "wildcard"}},
     {"[broker]\nstatus_topic = a/${name}\n", 2, {"status_topic", "${id}"}},
     /* listeners */

@@ -87,6 +87,8 @@ static void same_config(const struct config *one, const struct config *other)
 /* Every option away from its default, in every type. */
 static const char *const files[] = {
     "[gateway]\n",
+    "[broker]\nurl = mqtts://h\npreset = aws-iot\nmax_publish_rate = 0\n",
+    "[broker]\npreset = azure-event-grid\nretain = keep\nmax_qos = 2\n",
     "[gateway]\nid = 9\nretry_interval = 0.125\nmax_silence = 12.5\nallow_zero_keep_alive = no\n"
     "qos_minus_one = long-topics\nadvertise_interval = 0\n"
     "[broker]\nurl = mqtts://[::1]:9\nusername = \xc3\xa4 b;c\nsession_expiry = 0\n"
@@ -205,6 +207,94 @@ START_TEST(shipped_sample_is_up_to_date)
 }
 END_TEST
 
+struct setting {
+    const char *section, *key, *value;
+};
+
+static const struct preset {
+    const char *word;
+    struct setting settings[16];
+} presets[] = {
+#define PRESET(word, ...) {word, {__VA_ARGS__}},
+#include "config/presets.def"
+#undef PRESET
+};
+
+enum { PRESETS = sizeof(presets) / sizeof(presets[0]) };
+
+static void expect(const char *text, const struct setting *setting, const char *value)
+{
+    char heading[60], line[120];
+
+    snprintf(heading, sizeof(heading), "[%s]\n", setting->section);
+    snprintf(line, sizeof(line), "\n%s=%s\n", setting->key, value);
+    const char *section = strstr(text, heading), *found = section ? strstr(section, line) : NULL;
+    ck_assert_msg(found && found < strstr(section, "\n\n"), "%s%s", heading, line);
+}
+
+/* The values of a preset hold, and are told. */
+START_TEST(presets_set_what_they_say)
+{
+    char file[120];
+
+    snprintf(file, sizeof(file), "[broker]\nurl = mqtts://h\npreset = %s\n", presets[_i].word);
+    struct config *config = load(file);
+    char *text = printed(config);
+    expect(text, &(struct setting){.section = "broker", .key = "preset"}, presets[_i].word);
+    for (const struct setting *s = presets[_i].settings; s->key; s++)
+        expect(text, s, s->value);
+    free(text);
+    config_free(config);
+}
+END_TEST
+
+/* What the file says holds, wherever it stands, and also when it says the default. */
+START_TEST(the_file_wins_over_a_preset)
+{
+    struct config *config = load("[broker]\nmax_qos = 2\nurl = mqtts://h\npreset = aws-iot\n"
+                                 "alpn =\nreconnect_min = 1\n"
+                                 "[gateway]\nmax_subscriptions = 77\n");
+
+    ck_assert_uint_eq(config->broker.max_qos, 2);
+    ck_assert_uint_eq(config->broker.reconnect_min_ms, 1000);
+    ck_assert_str_eq(config->broker.alpn, "");
+    ck_assert_uint_eq(config->gateway.max_subscriptions, 77);
+    ck_assert_uint_eq(config->broker.max_publish_rate, 90);
+    config_free(config);
+}
+END_TEST
+
+static void escape_hyphens(const char *text, char *out)
+{
+    for (; *text; text++) {
+        if (*text == '-')
+            *out++ = '\\';
+        *out++ = *text;
+    }
+    *out = '\0';
+}
+
+START_TEST(manual_knows_every_preset)
+{
+    char *manual = content(CONFIG_DIR "/mqtt-sn-gateway.8"), plain[120], escaped[240];
+
+    for (char *line = strchr(manual, '\n'); line; line = strchr(line + 1, '\n'))
+        *line = ' ';
+    snprintf(plain, sizeof(plain), ".B %s: ", presets[_i].word);
+    escape_hyphens(plain, escaped);
+    char *block = strstr(manual, escaped);
+    ck_assert_msg(block, "%s", escaped);
+    char *end = block + 1 + strcspn(block + 1, ".");
+    *end = '\0';
+    for (const struct setting *s = presets[_i].settings; s->key; s++) {
+        snprintf(plain, sizeof(plain), "%s = %s", s->key, s->value);
+        escape_hyphens(plain, escaped);
+        ck_assert_msg(strstr(block, escaped), "%s: %s", presets[_i].word, escaped);
+    }
+    free(manual);
+}
+END_TEST
+
 START_TEST(manual_knows_every_option)
 {
     char *manual = content(CONFIG_DIR "/mqtt-sn-gateway.8");
@@ -236,5 +326,8 @@ int main(void)
     tcase_add_test(tcase, sample_says_the_defaults);
     tcase_add_test(tcase, shipped_sample_is_up_to_date);
     tcase_add_test(tcase, manual_knows_every_option);
+    tcase_add_loop_test(tcase, presets_set_what_they_say, 0, PRESETS);
+    tcase_add_test(tcase, the_file_wins_over_a_preset);
+    tcase_add_loop_test(tcase, manual_knows_every_preset, 0, PRESETS);
     return run_case("config_print", tcase);
 }
