@@ -280,8 +280,10 @@ static bool publish_acked(struct broker_link *link, uint64_t token,
                           const struct bridge_message *message, uint64_t kept_ms, bool quiet)
 {
     struct bridge_counters *counters = &link->broker->counters;
+    /* Lost, which nobody has been told yet: what comes now shares the fate of what is under way. */
+    bool just_lost = link->state == LINK_OPEN && link->failed && !link->closing;
 
-    if (!broker_link_is_open(link)) {
+    if (!broker_link_is_open(link) && !just_lost) {
         counters->away++;
         return false;
     }
@@ -305,7 +307,7 @@ static bool publish_acked(struct broker_link *link, uint64_t token,
     p->quiet = quiet;
     p->received_at = time_of_receipt(link, kept_ms);
     counters->published++;
-    if (link->careful || link->is_paced || !link_may_publish(link))
+    if (link->careful || link->is_paced || just_lost || !link_may_publish(link))
         wait_in_line(link, p);
     else
         hand_over(link, p);

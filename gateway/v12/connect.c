@@ -173,7 +173,7 @@ static bool open_for(struct core *core, struct session *s, const struct attempt 
     const struct will *stored = clean ? NULL : &s->will;
 
     return upstream_open(core, s, a->flags & SN_FLAG_WILL ? &a->will : stored, clean, !clean,
-                         core->config->broker.offline == OFFLINE_STORE);
+                         core->keeps_offline);
 }
 
 void connect_proceed(struct core *core, struct attempt *a, msec_t now)
@@ -183,7 +183,7 @@ void connect_proceed(struct core *core, struct attempt *a, msec_t now)
     if (s && upstream_fits(core, s, a)) {
         if (s->attempt)
             connect_abandon(core, s->attempt, now);
-        if (s->upstream == UPSTREAM_AWAY && core->config->broker.offline == OFFLINE_REJECT) {
+        if (s->upstream == UPSTREAM_AWAY && !core->keeps_offline) {
             connect_refuse(core, a, SN_CONGESTION);
             return;
         }

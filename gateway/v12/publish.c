@@ -301,8 +301,7 @@ static bool kept(struct core *core, struct session *s, msec_t now, struct token 
     bool awaited =
         token.kind == TOKEN_QOS2 ? r && !r->forwarded : token.epoch == s->epoch && s->reachable;
 
-    return awaited && m->topic.len > 0 && core->config->broker.offline == OFFLINE_STORE &&
-           spool_take(core, s, now, m);
+    return awaited && m->topic.len > 0 && core->keeps_offline && spool_take(core, s, now, m);
 }
 
 void publish_answered(struct core *core, struct session *s, msec_t now,

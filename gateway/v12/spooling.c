@@ -26,7 +26,7 @@ bool spool_wanted(const struct core *core, const struct session *s)
 {
     const struct backlog *b = s ? s->backlog : core->spool.own;
 
-    return is_open(core, s) ? b != NULL : core->config->broker.offline == OFFLINE_STORE;
+    return is_open(core, s) ? b != NULL : core->keeps_offline;
 }
 
 /* The client left before its backlog was the broker's; now nothing keeps its connection. */

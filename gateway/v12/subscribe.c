@@ -118,7 +118,8 @@ static void subscribe(const struct turn *t, struct sn_bytes filter)
         count(t->core, COUNT_subscribes_repeated);
         return; /* the answer is on its way */
     }
-    if (sub->state == SUBSCRIPTION_LEAVING) {
+    bool leaving = sub->state == SUBSCRIPTION_LEAVING;
+    if (leaving) {
         sub->state = SUBSCRIPTION_ASKED;
         record_subscription_gone(t->core, s, sub);
     }
@@ -130,8 +131,12 @@ static void subscribe(const struct turn *t, struct sn_bytes filter)
     if (ask(t->core, s, sub, TOKEN_SUBSCRIBE))
         return; /* the answer, and the end of the row, may have come already */
     sub->asking = false;
-    if (sub->state == SUBSCRIPTION_ASKED)
+    if (leaving) { /* that the broker is still to be told */
+        sub->state = SUBSCRIPTION_LEAVING;
+        record_subscription(t->core, s, sub);
+    } else if (sub->state == SUBSCRIPTION_ASKED) {
         subscription_remove(&s->subscriptions, sub);
+    }
     suback(t->core, s, p->msg_id, 0, 0, SN_CONGESTION);
 }
 

@@ -442,6 +442,27 @@ START_TEST(a_client_with_a_backlog_is_not_evicted)
 }
 END_TEST
 
+/* Both in the broker's absence: it must still be told, although the client was told congestion. */
+START_TEST(an_unsubscription_survives_a_subscribe_that_cannot_be)
+{
+    begin(NULL);
+    client_says(sn_subscribe(QOS(1), 2, "b"));
+    gateway_says(sn_suback(1, 2, 2, SN_ACCEPTED));
+    broker_is_gone();
+    struct sn_packet leave = sn_subscribe(0, 3, "b");
+    leave.type = SN_UNSUBSCRIBE;
+    client_says(leave);
+    gateway_says(sn_msg(SN_UNSUBACK, 3));
+    client_says(sn_subscribe(QOS(1), 4, "b"));
+    gateway_says(sn_suback(0, 0, 4, SN_CONGESTION));
+    if (_i)
+        gateway_restarts(10);
+    broker_is_back(true);
+    ck_assert(sn_bytes_equal(broker_sees(BRIDGE_UNSUBSCRIBE).message.topic, sn_text("b")));
+    story_end();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("spool");
@@ -467,5 +488,6 @@ int main(void)
     tcase_add_test(tc, a_refused_message_does_not_hold_up_the_rest);
     tcase_add_test(tc, kept_messages_survive_a_restart);
     tcase_add_test(tc, a_client_with_a_backlog_is_not_evicted);
+    tcase_add_loop_test(tc, an_unsubscription_survives_a_subscribe_that_cannot_be, 0, 2);
     return run_case("spool", tc);
 }

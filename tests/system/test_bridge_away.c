@@ -474,6 +474,26 @@ START_TEST(it_still_does_when_published_again)
 }
 END_TEST
 
+/* The write finds out that the connection is gone, and the session hears of it only in the next
+ * turn: what it publishes in between is taken like what was under way. */
+START_TEST(what_comes_between_the_loss_and_its_news_is_taken)
+{
+    begin();
+    opened_as(w, 1, "sensor-1", true);
+    fake_hang_up_on_all(&fake);
+    for (uint64_t token = 1; token <= 8; token++) {
+        ck_assert(publish(w, 1, token, "a", "x", token % 2 ? 1 : 2));
+        bridge_flush(w->bridge);
+    }
+    ck_assert_uint_eq(count_events(w, BRIDGE_CLOSED, 1), 0);
+    for (uint64_t token = 1; token <= 8; token++) {
+        const struct bridge_event *e = expect(w, BRIDGE_PUBLISHED, 1, token);
+        ck_assert_int_eq(e->result, BRIDGE_OK); /* over the connection that came next */
+    }
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bridge away");
@@ -495,6 +515,7 @@ int main(void)
     tcase_add_test(tc, another_message_ends_the_claim);
     tcase_add_loop_test(tc, a_kept_message_tells_when_it_came, 0, 3);
     tcase_add_loop_test(tc, it_still_does_when_published_again, 0, 2);
+    tcase_add_test(tc, what_comes_between_the_loss_and_its_news_is_taken);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
