@@ -264,13 +264,14 @@ static bool mids_are_used_up(const struct broker_link *link)
            (ask && link->mids - ask->stamp > MIDS_IN_FLIGHT);
 }
 
-/* Behind those that wait already: for their turn, or for the one that is under way while careful.
+/* Behind those that wait already: for their turn, for the one that is under way while careful, or
+ * for another connection.
  */
 static void wait_in_line(struct broker_link *link, struct pending *p)
 {
     p->sent_at = broker_now(link->broker);
     p->stamp = link->mids;
-    if (link->careful)
+    if (link->careful || link->failed)
         return;
     link->broker->counters.paced++;
     link_wait_for_turn(link);
