@@ -73,16 +73,31 @@ class Broker(Part):
                       "log_type error\nlog_type warning\n")
             if os.geteuid() == 0:
                 out.write("user root\n")
-        super().__init__("mosquitto", ["mosquitto", "-c", config], folder, machine.OTHER_CPU)
+        self.folder = folder
+        self.start(config)
+
+    def start(self, config):
+        super().__init__("mosquitto", ["mosquitto", "-c", config], self.folder, machine.OTHER_CPU)
         try:
             wait_until("mosquitto", self.answers, self.process)
         except Failed:
             self.stop()
             raise
 
+    def restart(self):
+        """It has forgotten everything then."""
+        self.stop()
+        self.start(os.path.join(self.folder, "mosquitto.conf"))
+
     def answers(self):
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def subscriptions(self):
+        result = subprocess.run(
+            ["mosquitto_sub", "-p", str(self.port), "-h", "127.0.0.1", "-C", "1", "-W", "5", "-t",
+             "$SYS/broker/subscriptions/count"], stdout=subprocess.PIPE, text=True, check=False)
+        return int(result.stdout or 0)
 
     def published(self):
         """PUBLISH packets that the broker has received since it started, once it is quiet."""
@@ -99,16 +114,18 @@ class Broker(Part):
 
 
 class Gateway(Part):
-    """A fresh gateway, empty, before the broker by TCP or unix socket. `more` goes into its file."""
+    """A fresh gateway, empty, before the broker by TCP or unix socket. `more` goes into its file,
+    `broker` into that section."""
 
-    def __init__(self, program, folder, url, more="", level="warning"):
+    def __init__(self, program, folder, url, more="", level="warning", mode="transparent",
+                 max_clients=20000, broker=""):
         self.port = machine.free_port(socket.SOCK_DGRAM)
         self.address = f"127.0.0.1:{self.port}"
         self.way = ["--gateway", self.address]
         config = os.path.join(folder, "gateway.ini")
         with open(config, "w", encoding="ascii") as out:
-            out.write(f"[gateway]\nmax_clients = 20000\nadvertise_interval = 0\n"
-                      f"[broker]\nurl = {url}\n"
+            out.write(f"[gateway]\nmode = {mode}\nmax_clients = {max_clients}\n"
+                      f"advertise_interval = 0\n[broker]\nurl = {url}\n{broker}"
                       f"[udp]\nlisten = {self.address}\n"
                       "[sleep]\nmax_messages = 10000\nmax_octets = 10000000\n"
                       f"[log]\nlevel = {level}\n{more}")
