@@ -109,12 +109,11 @@ static void tell_all_opened(struct aggregating *a)
 
 static void tell_all_away(struct aggregating *a)
 {
-    for (uint32_t slot = 1; slot < a->slots; slot++) {
-        if (a->sessions[slot].state != SESSION_OPEN)
-            continue;
-        demand_cancel_asks(a, slot);
-        tell_away(a, slot);
-    }
+    for (uint32_t i = 0; i < a->count; i++)
+        demand_failed(a, &a->links[i]);
+    for (uint32_t slot = 1; slot < a->slots; slot++)
+        if (a->sessions[slot].state == SESSION_OPEN)
+            tell_away(a, slot);
 }
 
 /* No link could be opened: those that may wait do, the others get their answer. */

@@ -144,11 +144,10 @@ void shared_give_up(struct aggregating *a, struct shared_link *l);
 /* demand.c */
 bool demand_subscribe(struct aggregating *a, const struct bridge_request *r);
 void demand_unsubscribe(struct aggregating *a, uint32_t slot, struct sn_bytes filter);
-void demand_drop(struct aggregating *a, uint32_t slot);        /* all its subscriptions */
-void demand_cancel_asks(struct aggregating *a, uint32_t slot); /* those not granted */
+void demand_drop(struct aggregating *a, uint32_t slot); /* all its subscriptions */
 void demand_opened(struct aggregating *a, struct shared_link *l, bool present);
 void demand_lost(struct aggregating *a, struct shared_link *l);
-/* The link could not be opened: who asks for one of its filters need not wait. */
+/* The link could not be opened, or none is left: who asks for one of its filters need not wait. */
 void demand_failed(struct aggregating *a, struct shared_link *l);
 void demand_ask_next(struct aggregating *a, struct shared_link *l);
 void demand_answered(struct aggregating *a, struct shared_link *l, const struct bridge_event *e);

@@ -341,20 +341,8 @@ void demand_drop(struct aggregating *a, uint32_t slot)
 {
     uint32_t number;
 
-    while ((number = filters_of_slot(a->filters, slot, 0)) > 0)
+    while ((number = filters_of_slot(a->filters, slot)) > 0)
         leave(a, number, slot);
-}
-
-void demand_cancel_asks(struct aggregating *a, uint32_t slot)
-{
-    uint32_t number = filters_of_slot(a->filters, slot, 0), next;
-
-    for (; number > 0; number = next) {
-        next = filters_of_slot(a->filters, slot, number);
-        forget_asks_of(demand_of(a, number), slot);
-        if (!filters_is_granted(a->filters, number, slot))
-            leave(a, number, slot);
-    }
 }
 
 /* --- the link comes and goes ------------------------------------------------------------------ */

@@ -362,12 +362,9 @@ bool filters_remove(struct filters *t, uint32_t number, uint32_t slot)
     return true;
 }
 
-uint32_t filters_of_slot(const struct filters *t, uint32_t slot, uint32_t number)
+uint32_t filters_of_slot(const struct filters *t, uint32_t slot)
 {
-    const struct entry *after = number > 0 ? filters_entry(t, number, slot) : NULL;
-    uint32_t place = after                            ? after->next_of_slot
-                     : number == 0 && slot < t->slots ? t->of_slot[slot]
-                                                      : 0;
+    uint32_t place = slot < t->slots ? t->of_slot[slot] : 0;
 
     return place > 0 ? t->entries[place].filter : 0;
 }

@@ -53,8 +53,8 @@ void filters_grant(struct filters *t, uint32_t number, uint32_t slot, uint8_t qo
 bool filters_is_granted(const struct filters *t, uint32_t number, uint32_t slot);
 /* False: it was none. */
 bool filters_remove(struct filters *t, uint32_t number, uint32_t slot);
-/* The slot's filter after this one, `number` 0: the first. 0: there is none. */
-uint32_t filters_of_slot(const struct filters *t, uint32_t slot, uint32_t number);
+/* A filter of the slot, 0: it has none. To walk through all, remove each. */
+uint32_t filters_of_slot(const struct filters *t, uint32_t slot);
 
 /* The subscriber waits for the retained messages that the broker sends in answer to this round. */
 void filters_await(struct filters *t, uint32_t number, uint32_t slot, uint8_t round);

@@ -20,7 +20,7 @@ static void check_message(struct filters *t, struct sn_bytes topic)
         assert(filters_matches(t, numbers[i], topic));
     size_t n = filters_collect(t, topic, numbers, found, &hits);
     for (size_t i = 0; i < n; i++)
-        assert(filters_of_slot(t, hits[i].slot, 0) > 0 && hits[i].qos <= 2);
+        assert(filters_of_slot(t, hits[i].slot) > 0 && hits[i].qos <= 2);
 }
 
 static void step(struct filters *t, unsigned what, uint32_t slot, struct sn_bytes text)

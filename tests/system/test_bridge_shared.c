@@ -13,6 +13,7 @@ static struct world *w;
 static struct fake_broker fake;
 static bool silent;         /* publishes are not acknowledged */
 static bool no_identifiers; /* CONNACK says so */
+static bool deaf, asked;    /* SUBSCRIBE is not answered; one has come */
 static int identified;      /* SUBSCRIBEs with an identifier */
 static char told[256];      /* the payloads of QoS 1 publishes, as they came */
 static struct {
@@ -53,6 +54,9 @@ static void on_packet(void *self, struct fake_client *client, uint8_t first, str
         break;
     case PUBLISH: on_publish(client, first, body); break;
     case SUBSCRIBE:
+        asked = true;
+        if (deaf)
+            break;
         identified += body.data[2] > 0 && body.data[3] == 0x0B;
         fake_send(client,
                   (uint8_t[]){0x90, 4, body.data[0], body.data[1], 0,
@@ -72,7 +76,7 @@ static void begin(void)
     ck_assert_ptr_nonnull(w);
     world_init(w, "");
     told[0] = '\0';
-    silent = no_identifiers = false;
+    silent = no_identifiers = deaf = asked = false;
     unacked_count = 0;
     identified = 0;
     fake = (struct fake_broker){.packet = on_packet};
@@ -186,6 +190,23 @@ START_TEST(a_refused_filter_is_the_affair_of_who_asks)
 }
 END_TEST
 
+START_TEST(who_asks_when_the_last_link_is_lost_is_told)
+{
+    begin();
+    opened_all();
+    deaf = true;
+    ck_assert(subscribe(w, 1, 1, "a", 1));
+    await(w, asked);
+    fake_hang_up_on_all(&fake);
+    ck_assert_int_eq(expect(w, BRIDGE_SUBSCRIBED, 1, 1)->result, BRIDGE_BUSY);
+    expect(w, BRIDGE_CLOSED, 1, 0);
+    deaf = false;
+    expect(w, BRIDGE_OPENED, 1, 0);
+    subscribed(w, 1, "a", 1);
+    end();
+}
+END_TEST
+
 START_TEST(a_broker_without_identifiers_is_given_none)
 {
     begin();
@@ -273,6 +294,7 @@ int main(void)
     tcase_add_test(tc, a_closed_sessions_queue_goes_on);
     tcase_add_test(tc, the_unbearable_one_is_found_among_others);
     tcase_add_test(tc, a_refused_filter_is_the_affair_of_who_asks);
+    tcase_add_test(tc, who_asks_when_the_last_link_is_lost_is_told);
     tcase_add_test(tc, a_broker_without_identifiers_is_given_none);
     tcase_add_test(tc, qos_0_passes_those_who_wait);
     tcase_add_test(tc, a_link_without_acknowledgements_is_renewed);
