@@ -193,7 +193,7 @@ static void on_event(struct bridge *bridge, struct broker_link *link, const stru
     case BRIDGE_PUBLISHED: shared_answered(a, l, e); break;
     case BRIDGE_SUBSCRIBED:
     case BRIDGE_UNSUBSCRIBED: demand_answered(a, l, e); break;
-    case BRIDGE_MESSAGE: demand_message(a, l, e); break;
+    case BRIDGE_MESSAGE: hand_on_message(a, l, e); break;
     }
 }
 

@@ -2,7 +2,8 @@
 /* aggregating - all sessions over a few links
  *
  * What the files of this mode share: aggregating.c (the sessions), shared.c (publishing over the
- * links, a fair share for each), demand.c (what the broker is asked for, and whose a message is).
+ * links, a fair share for each), demand.c (what the broker is asked for), hand_on.c (whose a
+ * message is).
  *
  * A link carries the publishes of the sessions that are hashed to it by client id, and the filters
  * that are hashed to it by their text; both hashes are the same after a restart, as the broker's
@@ -128,6 +129,32 @@ static inline struct bridge_counters *counters_of(const struct aggregating *a)
 struct session *aggregated_session(const struct aggregating *a, struct session_ref ref);
 uint32_t shared_number(const struct aggregating *a, struct sn_bytes text);
 
+/* A subscription identifier has 28 bits: the filter's number, the round, the run. */
+enum { ROUND_SHIFT = 21, RUN_SHIFT = 24, RUN_MASK = 0xF };
+
+static inline uint32_t demand_identifier(const struct aggregating *a, uint32_t number,
+                                         uint8_t round)
+{
+    return number | (uint32_t)round << ROUND_SHIFT | (uint32_t)(a->run & RUN_MASK) << RUN_SHIFT;
+}
+
+static inline struct demand *demand_of(const struct aggregating *a, uint32_t number)
+{
+    return &a->demands[number];
+}
+
+/* Is it a filter of this link? */
+static inline bool demand_is_on(const struct aggregating *a, uint32_t number,
+                                const struct shared_link *l)
+{
+    return filters_has(a->filters, number) && &a->links[demand_of(a, number)->link] == l;
+}
+
+static inline uint32_t aggregated_seconds(const struct aggregating *a)
+{
+    return (uint32_t)(uv_now(a->bridge->loop) / 1000);
+}
+
 /* shared.c */
 bool shared_init(struct aggregating *a, struct shared_link *l);
 void shared_fini(struct shared_link *l);
@@ -152,6 +179,8 @@ void demand_failed(struct aggregating *a, struct shared_link *l);
 void demand_ask_next(struct aggregating *a, struct shared_link *l);
 void demand_answered(struct aggregating *a, struct shared_link *l, const struct bridge_event *e);
 void demand_forget(struct aggregating *a, uint32_t number); /* at the end */
-void demand_message(struct aggregating *a, struct shared_link *l, const struct bridge_event *e);
+
+/* hand_on.c */
+void hand_on_message(struct aggregating *a, struct shared_link *l, const struct bridge_event *e);
 
 #endif

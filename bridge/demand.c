@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the broker is asked for, and whose a message is.
+/* What the broker is asked for.
  *
  * Each filter is subscribed once, over the link that its text is hashed to, at the highest QoS of
  * its subscribers. `settle` compares what the broker was told with what is wanted and says the
@@ -13,36 +13,12 @@
  * number of the round is in the identifier too, so what is retained goes to those who asked in this
  * round, however late it comes. Who asks while a round is under way waits for the next.
  *
- * Without identifiers (MQTT 3.1.1, some brokers) a message goes to all whose filters on its link
- * match. Then overlapping filters of different devices may bring it more than once, and retained
- * messages go to all that subscribed a short while ago. */
+ * hand_on.c does the rest. */
 #include <stdlib.h>
 
 #include "bridge/aggregating.h"
 
-enum {
-    ASKS_MAX = 100,       /* under way on one link: brokers drop answers that queue up */
-    IDENTIFIERS_MAX = 64, /* of one message */
-    ROUND_SHIFT = 21,     /* an identifier has 28 bits: number, round, run */
-    RUN_SHIFT = 24,
-    RUN_MASK = 0xF,
-    REPLAY_S = 5, /* how long retained messages may follow SUBACK, without identifiers */
-};
-
-static uint32_t identifier_of(const struct aggregating *a, uint32_t number, uint8_t round)
-{
-    return number | (uint32_t)round << ROUND_SHIFT | (uint32_t)(a->run & RUN_MASK) << RUN_SHIFT;
-}
-
-static struct demand *demand_of(const struct aggregating *a, uint32_t number)
-{
-    return &a->demands[number];
-}
-
-static uint32_t seconds(const struct aggregating *a)
-{
-    return (uint32_t)(uv_now(a->bridge->loop) / 1000);
-}
+enum { ASKS_MAX = 100 }; /* under way on one link: brokers drop answers that queue up */
 
 static bool is_safe(const struct aggregating *a)
 {
@@ -174,7 +150,7 @@ static void subscribe(struct aggregating *a, struct shared_link *l, uint32_t num
     d->renew = false;
     l->asks++;
     if (!broker_link_subscribe_as(l->link, number, filters_text(a->filters, number), d->asked_qos,
-                                  identifier_of(a, number, d->round), retained)) {
+                                  demand_identifier(a, number, d->round), retained)) {
         not_asked(a, l, number);
         demand_of(a, number)->unsure = true;
     }
@@ -267,7 +243,7 @@ void demand_answered(struct aggregating *a, struct shared_link *l, const struct 
     } else {
         d->refused = e->result != BRIDGE_OK;
         d->held = d->held && (!d->refused || d->was_held);
-        d->answered_s = seconds(a);
+        d->answered_s = aggregated_seconds(a);
         answer_asks(a, number, false, e->result, e->granted_qos);
     }
     settle(a, number);
@@ -347,17 +323,12 @@ void demand_drop(struct aggregating *a, uint32_t slot)
 
 /* --- the link comes and goes ------------------------------------------------------------------ */
 
-static bool is_on(const struct aggregating *a, uint32_t number, const struct shared_link *l)
-{
-    return filters_has(a->filters, number) && &a->links[demand_of(a, number)->link] == l;
-}
-
 void demand_lost(struct aggregating *a, struct shared_link *l)
 {
     l->asks = 0;
     l->first_due = l->last_due = 0;
     for (uint32_t number = 1; number <= filters_last(a->filters); number++) {
-        if (!is_on(a, number, l))
+        if (!demand_is_on(a, number, l))
             continue;
         struct demand *d = demand_of(a, number);
         struct subscriber_ask *ask;
@@ -371,7 +342,7 @@ void demand_lost(struct aggregating *a, struct shared_link *l)
 void demand_opened(struct aggregating *a, struct shared_link *l, bool present)
 {
     for (uint32_t number = 1; number <= filters_last(a->filters); number++) {
-        if (!is_on(a, number, l))
+        if (!demand_is_on(a, number, l))
             continue;
         struct demand *d = demand_of(a, number);
         d->refused = false;
@@ -386,103 +357,9 @@ void demand_opened(struct aggregating *a, struct shared_link *l, bool present)
 void demand_failed(struct aggregating *a, struct shared_link *l)
 {
     for (uint32_t number = 1; number <= filters_last(a->filters); number++) {
-        if (!is_on(a, number, l) || !demand_of(a, number)->asks)
+        if (!demand_is_on(a, number, l) || !demand_of(a, number)->asks)
             continue;
         answer_asks(a, number, true, BRIDGE_BUSY, 0);
         settle(a, number);
     }
-}
-
-/* --- messages --------------------------------------------------------------------------------- */
-
-static void hand_on(struct aggregating *a, const struct filters_hit *hits, size_t count,
-                    const struct bridge_message *message)
-{
-    struct bridge_event event = {.type = BRIDGE_MESSAGE, .message = *message, .unheld = true};
-
-    for (size_t i = 0; i < count; i++) {
-        const struct session *s = &a->sessions[hits[i].slot];
-        if (!s->client_id)
-            continue; /* it went meanwhile */
-        event.session = (struct session_ref){hits[i].slot, s->generation};
-        event.message.qos = hits[i].qos < message->qos ? hits[i].qos : message->qos;
-        counters_of(a)->handed_on++;
-        bridge_tell(a->bridge, &event);
-    }
-}
-
-/* The filters of ours that the broker named; their numbers may have passed to others since. */
-static size_t named_filters(const struct aggregating *a, const struct shared_link *l,
-                            struct sn_bytes topic, uint32_t *identifiers)
-{
-    size_t count = broker_link_identifiers(l->link, identifiers, IDENTIFIERS_MAX), kept = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        uint32_t number = identifiers[i] & FILTERS_MAX;
-        bool ours = identifiers[i] >> RUN_SHIFT == (a->run & RUN_MASK);
-        if (ours && is_on(a, number, l) && filters_matches(a->filters, number, topic))
-            identifiers[kept++] = identifiers[i];
-    }
-    return kept;
-}
-
-static size_t hand_on_named(struct aggregating *a, uint32_t *identifiers, size_t count,
-                            const struct bridge_message *m)
-{
-    const struct filters_hit *hits;
-    size_t got = 0;
-
-    if (m->retain) {
-        for (size_t i = 0; i < count; i++) {
-            size_t n =
-                filters_collect_waiting(a->filters, identifiers[i] & FILTERS_MAX,
-                                        identifiers[i] >> ROUND_SHIFT & FILTER_ROUNDS, &hits);
-            hand_on(a, hits, n, m);
-            got += n;
-        }
-        return got;
-    }
-    for (size_t i = 0; i < count; i++)
-        identifiers[i] &= FILTERS_MAX;
-    got = filters_collect(a->filters, m->topic, identifiers, count, &hits);
-    hand_on(a, hits, got, m);
-    return got;
-}
-
-/* May retained messages of the last round still come? */
-static bool replays(const struct aggregating *a, uint32_t number)
-{
-    const struct demand *d = demand_of(a, number);
-
-    return d->under_way || seconds(a) - d->answered_s <= REPLAY_S;
-}
-
-/* Without identifiers, or with those of an earlier run: all filters of this link that match. */
-static size_t hand_on_matching(struct aggregating *a, const struct shared_link *l,
-                               const struct bridge_message *m)
-{
-    const uint32_t *found;
-    uint32_t numbers[IDENTIFIERS_MAX];
-    size_t all = filters_match(a->filters, m->topic, &found), got = 0;
-
-    for (size_t i = 0; i < all;) {
-        size_t count = 0;
-        /* As many at a time as there is room for: each session's best filter is told anyway. */
-        for (; i < all && count < IDENTIFIERS_MAX; i++)
-            if (is_on(a, found[i], l) && (!m->retain || replays(a, found[i])))
-                numbers[count++] = found[i] | (uint32_t)a->demands[found[i]].round << ROUND_SHIFT;
-        got += hand_on_named(a, numbers, count, m);
-    }
-    return got;
-}
-
-void demand_message(struct aggregating *a, struct shared_link *l, const struct bridge_event *e)
-{
-    uint32_t identifiers[IDENTIFIERS_MAX];
-    const struct bridge_message *m = &e->message;
-    size_t named = named_filters(a, l, m->topic, identifiers);
-    size_t got = named > 0 ? hand_on_named(a, identifiers, named, m) : hand_on_matching(a, l, m);
-
-    if (got == 0)
-        counters_of(a)->unwanted++;
 }
