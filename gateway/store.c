@@ -69,7 +69,7 @@ static void succeeded(struct store *store, uint64_t took)
 
     c->commits++;
     c->records += store->waiting.count;
-    c->octets += pages_written(store->db) * (4096 + WAL_FRAME_HEADER);
+    c->octets += pages_written(store->db) * (STORE_PAGE + WAL_FRAME_HEADER);
     c->last_commit_ms = took;
     if (took > c->slowest_commit_ms)
         c->slowest_commit_ms = took;

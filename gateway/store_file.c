@@ -95,12 +95,16 @@ static int pragma_gives(struct store *store, const char *sql, const char *wanted
  * only a checkpoint is: what was appended then lies with the kernel, which outlives the process,
  * but not a power cut; the file stays consistent, and merely loses its last commits.
  *
- * A checkpoint each 1000 pages, 4 MB, writes each changed page back once; many commits change the
- * same few pages. After a flood the log is cut to 8 MB. What is sorted at a restart is small and
- * need not go to the disk. */
+ * Rows are small, and a page is written whole: so pages are small, too. A checkpoint each 4000
+ * pages, 4 MB, writes each changed page back once; many commits change the same few pages. After a
+ * flood the log is cut to 8 MB. What is sorted at a restart is small and need not go to the disk.
+ */
 static int settle(struct store *store)
 {
-    int rc = pragma_gives(store, "PRAGMA journal_mode = WAL", "wal");
+    int rc = sqlite3_exec(store->db, STORE_PAGE_PRAGMA, NULL, NULL, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = pragma_gives(store, "PRAGMA journal_mode = WAL", "wal");
 
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(store->db,
@@ -109,7 +113,7 @@ static int settle(struct store *store)
                           NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(store->db,
-                          "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 8388608;"
+                          "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 8388608;"
                           "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY",
                           NULL, NULL, NULL);
     return rc;

@@ -11,6 +11,10 @@
 
 #define STORE_PATH_MAX 4096
 
+/* Of a new file. */
+#define STORE_PAGE        1024
+#define STORE_PAGE_PRAGMA "PRAGMA page_size = 1024"
+
 /* "MQSN": tells our files from those of other programs. */
 #define STORE_APPLICATION_ID 0x4D51534E
 

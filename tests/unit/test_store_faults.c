@@ -150,7 +150,7 @@ START_TEST(normal_does_not_sync_each_commit)
         ck_assert(commit());
     }
     ck_assert_uint_eq(faulty_disk.syncs, before);
-    ck_assert_uint_ge(store_counters(store)->octets, 50 * 4096);
+    ck_assert_uint_ge(store_counters(store)->octets, 50 * 1024);
 }
 END_TEST
 
