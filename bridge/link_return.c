@@ -6,7 +6,8 @@
  * meanwhile is only marked as returned. When the owner publishes it again, it claims what is under
  * way, or already acknowledged, instead of making a second message of it. The owner publishes in
  * the old order and what was given back first: so the first message that is none of these ends
- * every claim, as does time, because a device may well say the same thing twice. */
+ * every claim, as does time, because a device may well say the same thing twice. On a shared link
+ * only time does: a client that was given nothing back may be the first to publish there. */
 #include "bridge/link_private.h"
 
 enum { CLAIM_MS = 600000 }; /* after OPENED; the owner may have much to publish */
@@ -75,7 +76,8 @@ bool link_claim(struct broker_link *link, uint64_t token, const struct bridge_me
     struct pending *p = too_late ? NULL : pending_find_returned(&link->pending, message);
 
     if (!p) {
-        end_claims(link);
+        if (too_late || !link->shared)
+            end_claims(link);
         return false;
     }
     if (p->returned) {

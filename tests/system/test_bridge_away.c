@@ -422,6 +422,45 @@ START_TEST(another_message_ends_the_claim)
 }
 END_TEST
 
+static size_t publishes_told(void)
+{
+    size_t count = 0;
+
+    for (const char *at = told; (at = strchr(at, 'P')); at++)
+        count++;
+    return count;
+}
+
+/* On a link that clients share another one may well be the first to publish. */
+START_TEST(another_clients_message_ends_no_claim)
+{
+    begin_unanswered(1);
+    bridge_free(w->bridge);
+    w->config.gateway.mode = MODE_AGGREGATING;
+    w->config.broker.connections = 1;
+    w->config.broker.receive_maximum = 20;
+    w->config.broker.max_queued_per_client = 10;
+    w->config.store.path = "kept";
+    w->count = 0;
+    world_bridge_start(w);
+    opened_as(w, 1, "one", false);
+    opened_as(w, 2, "two", false);
+    ck_assert(publish(w, 1, 1, "t", "once", 2));
+    await(w, strchr(told, 'R'));
+    broker_goes();
+    expect_back(1, "once", 2);
+    acks = 100;
+    broker_returns();
+    expect(w, BRIDGE_OPENED, 2, 0);
+    ck_assert(publish(w, 2, 7, "t", "other", 1));
+    ck_assert(publish(w, 1, 2, "t", "once", 2));
+    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 1, 2)->result, BRIDGE_OK);
+    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 2, 7)->result, BRIDGE_OK);
+    ck_assert_uint_eq(publishes_told(), 2);
+    end();
+}
+END_TEST
+
 /* --- received-at ------------------------------------------------------------------------------ */
 
 static bool publish_kept(uint64_t token, uint8_t qos, uint64_t kept_ms)
@@ -513,6 +552,7 @@ int main(void)
     tcase_add_loop_test(tc, qos2_is_one_message_though_it_was_given_back, 0, 4);
     tcase_add_test(tc, qos2_is_one_message_though_it_was_over_before);
     tcase_add_test(tc, another_message_ends_the_claim);
+    tcase_add_test(tc, another_clients_message_ends_no_claim);
     tcase_add_loop_test(tc, a_kept_message_tells_when_it_came, 0, 3);
     tcase_add_loop_test(tc, it_still_does_when_published_again, 0, 2);
     tcase_add_test(tc, what_comes_between_the_loss_and_its_news_is_taken);
