@@ -385,25 +385,13 @@ static const char *client_of(struct bridge *bridge, struct broker_link *link, ui
     return broker_link_client_id(link);
 }
 
-static uint32_t count_wills(const struct shared_link *l)
-{
-    const struct lane *lane;
-    const struct pending *p;
-    uint32_t count = 0;
-
-    TAILQ_FOREACH(lane, &l->lanes, turns)
-    TAILQ_FOREACH(p, &lane->waiting.list, entries)
-    count += p->quiet;
-    return count;
-}
-
 static void on_stop(struct bridge *bridge)
 {
     struct aggregating *a = bridge->own;
 
     uv_timer_stop(&a->tick);
     for (uint32_t i = 0; i < a->count; i++) {
-        counters_of(a)->wills_lost += count_wills(&a->links[i]);
+        counters_of(a)->wills_lost += a->links[i].wills;
         a->links[i].open = false;
         broker_link_close(a->links[i].link, BRIDGE_POLITELY,
                           survives_restart(bridge->config) ? BROKER_LEAVE_SESSION

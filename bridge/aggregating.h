@@ -75,6 +75,7 @@ struct shared_link {
     struct upload *uploads;
     uint32_t uploads_free, uploads_used;
     TAILQ_HEAD(, lane) lanes;
+    uint32_t wills;               /* in lanes */
     uint32_t asks;                /* SUBSCRIBE and UNSUBSCRIBE without answer */
     uint32_t first_due, last_due; /* filters that wait for room among these */
 };

@@ -101,6 +101,17 @@ static struct lane *new_lane(struct shared_link *l, struct session_ref session, 
     return lane;
 }
 
+/* Its session is closed and may have been opened again, with another lane. */
+static struct lane *new_lane_of_nobody(struct shared_link *l, struct session_ref session,
+                                       uint8_t serial)
+{
+    struct lane *lane = new_lane(l, session, serial);
+
+    if (lane)
+        lane->detached = true;
+    return lane;
+}
+
 static bool wait_in_lane(struct aggregating *a, struct shared_link *l, struct session *s,
                          struct session_ref ref, const struct bridge_request *r)
 {
@@ -140,15 +151,19 @@ bool shared_publish(struct aggregating *a, struct session *s, const struct bridg
     return wait_in_lane(a, l, s, r->session, r);
 }
 
+/* A client that is lost again and again while the broker is away leaves one each time. */
 static void wait_as_will(struct aggregating *a, struct shared_link *l, struct lane *lane,
                          const struct bridge_message *message)
 {
-    struct pending *p = lane ? pending_add(&lane->waiting, 0, message) : NULL;
+    bool full = l->wills >= a->bridge->config->gateway.max_clients;
+    struct pending *p = lane && !full ? pending_add(&lane->waiting, 0, message) : NULL;
 
-    if (p)
+    if (p) {
         p->quiet = true;
-    else
+        l->wills++;
+    } else {
         counters_of(a)->wills_lost++;
+    }
     if (lane && lane->waiting.count == 0)
         free_lane(a, l, lane);
 }
@@ -201,6 +216,7 @@ static bool serve_one(struct aggregating *a, struct shared_link *l)
         pending_put_back(&lane->waiting, p);
         return false;
     }
+    l->wills -= p->quiet;
     pending_free(p);
     TAILQ_REMOVE(&l->lanes, lane, turns);
     TAILQ_INSERT_TAIL(&l->lanes, lane, turns);
@@ -271,7 +287,7 @@ void shared_answered(struct aggregating *a, struct shared_link *l, const struct 
     if (!u.is_will)
         tell_published(a, &u, e);
     else if (e->result == BRIDGE_BUSY)
-        wait_as_will(a, l, new_lane(l, u.session, u.serial), &e->message);
+        wait_as_will(a, l, new_lane_of_nobody(l, u.session, u.serial), &e->message);
     else if (e->result == BRIDGE_REFUSED)
         counters_of(a)->wills_lost++;
     shared_pump(a, l);

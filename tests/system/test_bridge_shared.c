@@ -284,6 +284,32 @@ START_TEST(what_waits_is_given_back)
 }
 END_TEST
 
+/* A client's loss is told once, however often it is lost while the broker is away. */
+START_TEST(wills_that_wait_are_bounded)
+{
+    begin();
+    w->config.gateway.max_clients = 2;
+    opened_all();
+    fake_own_away(&fake);
+    uv_close((uv_handle_t *)&fake.listener, NULL);
+    fake_hang_up_on_all(&fake);
+    expect(w, BRIDGE_CLOSED, 1, 0);
+    for (uint32_t lost = 0; lost < 5; lost++) {
+        ck_assert(bridge_request(
+            w->bridge, &(struct bridge_request){.type = BRIDGE_OPEN,
+                                                .session = ref(4),
+                                                .client_id = sn_text("four"),
+                                                .patient = true,
+                                                .will = {sn_text("w"), sn_text("x"), 1, 0}}));
+        await(w, count_events(w, BRIDGE_CLOSED, 4) == lost + 1);
+        close_it(w, 4, BRIDGE_WITH_WILL, true);
+    }
+    ck_assert_uint_eq(bridge_counters(w->bridge)->wills_lost, 3);
+    world_fini(w);
+    free(w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bridge shared");
@@ -299,6 +325,7 @@ int main(void)
     tcase_add_test(tc, qos_0_passes_those_who_wait);
     tcase_add_test(tc, a_link_without_acknowledgements_is_renewed);
     tcase_add_test(tc, what_waits_is_given_back);
+    tcase_add_test(tc, wills_that_wait_are_bounded);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
