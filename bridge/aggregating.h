@@ -70,6 +70,7 @@ struct lane {
 struct shared_link {
     struct broker_link *link; /* NULL: closed for good */
     bool open;
+    bool present; /* the broker remembered it when it was opened last */
     bool pumping;
     bool given_up; /* its last attempt failed, or the broker is away: nothing may wait */
     struct upload *uploads;
@@ -87,7 +88,8 @@ struct subscriber_ask {
     uint32_t slot;
     uint8_t qos;
     uint8_t serial; /* of the session: after CLOSE or OPEN nobody is told */
-    bool current;   /* of the round under way, or else of the next */
+    bool current;   /* of the SUBSCRIBE under way, or else of the next */
+    bool patient;   /* of what the session already had: it waits for the link */
 };
 
 /* What the broker was told of one filter. */
@@ -175,7 +177,8 @@ void demand_unsubscribe(struct aggregating *a, uint32_t slot, struct sn_bytes fi
 void demand_drop(struct aggregating *a, uint32_t slot); /* all its subscriptions */
 void demand_opened(struct aggregating *a, struct shared_link *l, bool present);
 void demand_lost(struct aggregating *a, struct shared_link *l);
-/* The link could not be opened, or none is left: who asks for one of its filters need not wait. */
+/* The link could not be opened, or none is left: who asks for one of its filters is told, unless it
+ * is patient. */
 void demand_failed(struct aggregating *a, struct shared_link *l);
 void demand_ask_next(struct aggregating *a, struct shared_link *l);
 void demand_answered(struct aggregating *a, struct shared_link *l, const struct bridge_event *e);

@@ -71,7 +71,9 @@ struct bridge_request {
     /* CLOSE. `keep_session` counts here too. */
     enum bridge_close how;
 
-    /* PUBLISH; topic and qos also for SUBSCRIBE, topic for UNSUBSCRIBE. */
+    /* PUBLISH; topic and qos also for SUBSCRIBE, topic for UNSUBSCRIBE. A `patient` SUBSCRIBE is of
+     * what the client already has: over shared connections it is remembered until it is answered,
+     * and brings retained messages only if the broker has forgotten, too. */
     struct bridge_message message;
     uint64_t kept_ms; /* PUBLISH: how long the gateway has kept it; 0 goes without a word of it */
 };

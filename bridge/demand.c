@@ -27,12 +27,19 @@ static bool is_safe(const struct aggregating *a)
 
 /* --- asks ------------------------------------------------------------------------------------- */
 
-/* Takes the first ask of the round under way, or of any (`all`), out. NULL: there is none. */
-static struct subscriber_ask *take_ask(struct demand *d, bool all)
+enum which { ASKS_UNDER_WAY, ASKS_IN_HASTE, ASKS_ALL };
+
+static bool is_one(const struct subscriber_ask *ask, enum which which)
+{
+    return which == ASKS_ALL || (which == ASKS_UNDER_WAY ? ask->current : !ask->patient);
+}
+
+/* Takes the first of these out. NULL: there is none. */
+static struct subscriber_ask *take_ask(struct demand *d, enum which which)
 {
     struct subscriber_ask **at = &d->asks, *ask;
 
-    while (*at && !all && !(*at)->current)
+    while (*at && !is_one(*at, which))
         at = &(*at)->next;
     ask = *at;
     if (ask)
@@ -59,7 +66,7 @@ void demand_forget(struct aggregating *a, uint32_t number)
 {
     struct subscriber_ask *ask;
 
-    while ((ask = take_ask(demand_of(a, number), true)))
+    while ((ask = take_ask(demand_of(a, number), ASKS_ALL)))
         free(ask);
 }
 
@@ -120,28 +127,40 @@ static void not_asked(struct aggregating *a, struct shared_link *l, uint32_t num
     enqueue(a, l, number);
 }
 
-static void begin_round(struct aggregating *a, uint32_t number)
+/* Who only asks again has had them, unless the broker has forgotten what it was told. */
+static bool wants_retained(const struct shared_link *l, const struct subscriber_ask *ask)
+{
+    return !ask->patient || !l->present;
+}
+
+/* False: nobody wants the retained messages. */
+static bool begin_round(struct aggregating *a, const struct shared_link *l, uint32_t number)
 {
     struct demand *d = demand_of(a, number);
+    bool wanted = d->renew;
     struct subscriber_ask *ask;
 
+    for (ask = d->asks; ask; ask = ask->next) {
+        ask->current = true;
+        wanted = wanted || wants_retained(l, ask);
+    }
+    if (!wanted)
+        return false;
     d->round = (uint8_t)(d->round % FILTER_ROUNDS + 1);
     filters_end_round(a->filters, number, d->round); /* of long ago */
     if (d->renew)
         filters_await_all(a->filters, number, d->round);
-    for (ask = d->asks; ask; ask = ask->next) {
-        ask->current = true;
-        filters_await(a->filters, number, ask->slot, d->round);
-    }
+    for (ask = d->asks; ask; ask = ask->next)
+        if (wants_retained(l, ask))
+            filters_await(a->filters, number, ask->slot, d->round);
+    return true;
 }
 
 static void subscribe(struct aggregating *a, struct shared_link *l, uint32_t number)
 {
     struct demand *d = demand_of(a, number);
-    bool retained = d->asks || d->renew;
+    bool retained = begin_round(a, l, number);
 
-    if (retained)
-        begin_round(a, number);
     d->asked_qos = wanted_qos(a, number);
     d->was_held = d->held;
     d->held = d->under_way = true;
@@ -217,15 +236,15 @@ void demand_ask_next(struct aggregating *a, struct shared_link *l)
     }
 }
 
-/* The current asks, or all. Telling may bring new requests: so each is looked for anew, and the
+/* Telling may bring new requests: so each is looked for anew, and the
  * filter is kept from being settled meanwhile. */
-static void answer_asks(struct aggregating *a, uint32_t number, bool all, enum bridge_result result,
-                        uint8_t granted)
+static void answer_asks(struct aggregating *a, uint32_t number, enum which which,
+                        enum bridge_result result, uint8_t granted)
 {
     struct subscriber_ask *ask;
 
     demand_of(a, number)->under_way = true;
-    while ((ask = take_ask(demand_of(a, number), all))) {
+    while ((ask = take_ask(demand_of(a, number), which))) {
         answer_ask(a, number, ask, result, granted);
         free(ask);
     }
@@ -244,7 +263,7 @@ void demand_answered(struct aggregating *a, struct shared_link *l, const struct 
         d->refused = e->result != BRIDGE_OK;
         d->held = d->held && (!d->refused || d->was_held);
         d->answered_s = aggregated_seconds(a);
-        answer_asks(a, number, false, e->result, e->granted_qos);
+        answer_asks(a, number, ASKS_UNDER_WAY, e->result, e->granted_qos);
     }
     settle(a, number);
     demand_ask_next(a, l);
@@ -292,6 +311,7 @@ bool demand_subscribe(struct aggregating *a, const struct bridge_request *r)
                                    .token = r->token,
                                    .slot = slot,
                                    .qos = r->message.qos,
+                                   .patient = r->patient,
                                    .serial = a->sessions[slot].serial};
     d->asks = ask;
     settle(a, number);
@@ -341,6 +361,7 @@ void demand_lost(struct aggregating *a, struct shared_link *l)
 
 void demand_opened(struct aggregating *a, struct shared_link *l, bool present)
 {
+    l->present = present;
     for (uint32_t number = 1; number <= filters_last(a->filters); number++) {
         if (!demand_is_on(a, number, l))
             continue;
@@ -359,7 +380,7 @@ void demand_failed(struct aggregating *a, struct shared_link *l)
     for (uint32_t number = 1; number <= filters_last(a->filters); number++) {
         if (!demand_is_on(a, number, l) || !demand_of(a, number)->asks)
             continue;
-        answer_asks(a, number, true, BRIDGE_BUSY, 0);
+        answer_asks(a, number, ASKS_IN_HASTE, BRIDGE_BUSY, 0);
         settle(a, number);
     }
 }

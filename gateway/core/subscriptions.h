@@ -22,6 +22,7 @@ struct subscription {
     uint16_t topic_id;       /* predefined id or short name, as the client said */
     uint16_t asking_msg_id;  /* of the SUBSCRIBE the broker has not answered */
     bool asking;
+    bool unsure; /* the broker was asked to hold it again and has not said that it does */
     bool wildcard;
     uint8_t qos_asked, qos_granted;
     uint16_t len;

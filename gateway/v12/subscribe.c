@@ -82,6 +82,7 @@ static bool ask(struct core *core, const struct session *s, const struct subscri
         .type = BRIDGE_SUBSCRIBE,
         .session = session_ref(s),
         .token = token_pack((struct token){kind, s->epoch, sub->serial, sub->asking_msg_id}),
+        .patient = kind == TOKEN_RENEW,
         .message = {.topic = subscription_filter(sub), .qos = sub->qos_asked},
     };
 
@@ -195,8 +196,10 @@ void subscribe_answered(struct core *core, struct session *s, msec_t now,
     if (token.kind == TOKEN_SUBSCRIBE && sub->asking_msg_id == token.msg_id)
         sub->asking = false;
     if (return_code != SN_ACCEPTED) {
-        if (token.kind == TOKEN_RENEW)
+        if (token.kind == TOKEN_RENEW) {
+            sub->unsure = true;
             count(core, COUNT_renewals_failed);
+        }
         bool over = token.kind == TOKEN_RENEW ? return_code == SN_NOT_SUPPORTED
                                               : sub->state == SUBSCRIPTION_ASKED;
         if (over && sub->state != SUBSCRIPTION_LEAVING && !sub->asking)
@@ -207,6 +210,7 @@ void subscribe_answered(struct core *core, struct session *s, msec_t now,
     }
     if (sub->state == SUBSCRIPTION_ASKED)
         sub->state = SUBSCRIPTION_GRANTED;
+    sub->unsure = false;
     sub->qos_granted = event->granted_qos;
     record_subscription(core, s, sub);
     if (!wanted)
@@ -292,10 +296,15 @@ void subscribe_forget_asked(struct session *s)
     }
 }
 
-static void count_renewal(struct core *core, bool asked)
+/* Should the connection end before the answer, the next one may find a session without it. Of
+ * shared ones the bridge remembers what it was asked. */
+static void renew(struct core *core, const struct session *s, struct subscription *sub)
 {
-    if (!asked)
-        count(core, COUNT_renewals_failed);
+    sub->unsure = core->config->gateway.mode != MODE_AGGREGATING;
+    if (ask(core, s, sub, TOKEN_RENEW))
+        return; /* the answer, and the end of the row, may have come already */
+    sub->unsure = true;
+    count(core, COUNT_renewals_failed);
 }
 
 /* The broker must hold what the client believes it does. Rows may go while answers come. */
@@ -309,7 +318,7 @@ void subscribe_again(struct core *core, struct session *s, bool session_present)
             unsubscribe(core, s, sub);
         else if (sub->state == SUBSCRIPTION_LEAVING)
             remove_row(core, s, sub);
-        else if (sub->state == SUBSCRIPTION_GRANTED && !session_present)
-            count_renewal(core, ask(core, s, sub, TOKEN_RENEW));
+        else if (sub->state == SUBSCRIPTION_GRANTED && (!session_present || sub->unsure))
+            renew(core, s, sub);
     }
 }

@@ -55,6 +55,26 @@ START_TEST(clients_stay_connected_and_hear_congestion)
 }
 END_TEST
 
+/* The broker keeps the session of the connection on which they were not all renewed. */
+START_TEST(a_renewal_without_answer_is_made_again)
+{
+    begin();
+    broker_goes_away("sensor-1");
+    story->broker.silent = true;
+    comes_back("sensor-1", false);
+    struct bridge_request r = broker_sees(BRIDGE_SUBSCRIBE);
+    ck_assert(r.patient);
+    answered(r, BRIDGE_SUBSCRIBED);
+    r = broker_sees(BRIDGE_SUBSCRIBE);
+    broker_goes_away("sensor-1");
+    comes_back("sensor-1", true);
+    struct bridge_request again = broker_sees(BRIDGE_SUBSCRIBE);
+    ck_assert(sn_bytes_equal(again.message.topic, r.message.topic));
+    ck_assert(!broker_saw(BRIDGE_SUBSCRIBE));
+    story_end();
+}
+END_TEST
+
 START_TEST(a_new_client_hears_congestion)
 {
     story_begin(reject);
@@ -239,6 +259,7 @@ int main(void)
     TCase *tc = tcase_create("broker_away");
 
     tcase_add_test(tc, clients_stay_connected_and_hear_congestion);
+    tcase_add_test(tc, a_renewal_without_answer_is_made_again);
     tcase_add_test(tc, a_new_client_hears_congestion);
     tcase_add_test(tc, a_broker_that_forgot_is_told_the_subscriptions_again);
     tcase_add_loop_test(tc, what_was_unsubscribed_meanwhile_stays_so, 0, 2);

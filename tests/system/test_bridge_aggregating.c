@@ -356,6 +356,55 @@ START_TEST(the_brokers_queue_survives_a_restart_of_the_gateway)
 }
 END_TEST
 
+static bool renew(uint32_t slot, const char *filter)
+{
+    return bridge_request(
+        w->bridge, &(struct bridge_request){.type = BRIDGE_SUBSCRIBE,
+                                            .session = ref(slot),
+                                            .token = 9,
+                                            .patient = true,
+                                            .message = {.topic = sn_text(filter), .qos = 1}});
+}
+
+/* It has had them; as with a broker that still knows a connection of its own. Where the broker has
+ * forgotten everything they come again, because they may be others. */
+START_TEST(retained_messages_do_not_come_again_after_a_restart)
+{
+    begin();
+    bridge_free(w->bridge);
+    w->config.store.path = "kept";
+    world_bridge_start(w);
+    opened(1, 1);
+    retained(1, "a/x", "kept");
+    subscribed(w, 1, "a/+", 1);
+    expect_message(w, 1, "kept");
+    w->held = true; /* as by kill -9 */
+    bridge_free(w->bridge);
+    w->held = false;
+    w->count = 0;
+    if (_i == 1) {
+        world_broker_stop(w, SIGKILL);
+        world_broker_start(w);
+        world_bridge_start(w);
+        opened(1, 1);
+        retained(1, "a/x", "kept");
+    } else {
+        world_bridge_start(w);
+        opened(1, 1);
+    }
+    ck_assert(renew(1, "a/+"));
+    ck_assert_int_eq(expect(w, BRIDGE_SUBSCRIBED, 1, 9)->result, BRIDGE_OK);
+    said(1, "a/y", "live", 1);
+    if (_i == 1)
+        expect_message(w, 1, "kept");
+    expect_message(w, 1, "live");
+    got(1, 1 + (size_t)_i);
+    subscribed(w, 1, "a/+", 1); /* asked by the device itself */
+    expect_message(w, 1, "kept");
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bridge aggregating");
@@ -373,6 +422,7 @@ int main(void)
     tcase_add_test(tc, the_will_waits_for_the_broker);
     tcase_add_loop_test(tc, a_broker_restart_with_many_sessions, 0, 2);
     tcase_add_test(tc, the_brokers_queue_survives_a_restart_of_the_gateway);
+    tcase_add_loop_test(tc, retained_messages_do_not_come_again_after_a_restart, 0, 2);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

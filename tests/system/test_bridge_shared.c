@@ -11,11 +11,12 @@ enum { CONNECT = 1, PUBLISH = 3, SUBSCRIBE = 8, UNSUBSCRIBE = 10 };
 
 static struct world *w;
 static struct fake_broker fake;
-static bool silent;         /* publishes are not acknowledged */
-static bool no_identifiers; /* CONNACK says so */
-static bool deaf, asked;    /* SUBSCRIBE is not answered; one has come */
-static int identified;      /* SUBSCRIBEs with an identifier */
-static char told[256];      /* the payloads of QoS 1 publishes, as they came */
+static bool silent;           /* publishes are not acknowledged */
+static bool no_identifiers;   /* CONNACK says so */
+static bool deaf, asked;      /* SUBSCRIBE is not answered; one has come */
+static int identified;        /* SUBSCRIBEs with an identifier */
+static const char *unwelcome; /* the link whose CONNECT is refused */
+static char told[256];        /* the payloads of QoS 1 publishes, as they came */
 static struct {
     struct fake_client *client;
     uint16_t mid;
@@ -47,7 +48,9 @@ static void on_packet(void *self, struct fake_client *client, uint8_t first, str
     (void)self;
     switch (first >> 4) {
     case CONNECT:
-        if (no_identifiers)
+        if (unwelcome && memmem(body.data, body.len, unwelcome, strlen(unwelcome)))
+            fake_send(client, "\x20\x03\0\x88\0", 5);
+        else if (no_identifiers)
             fake_send(client, "\x20\x05\0\0\x02\x29\0", 7);
         else
             fake_send(client, "\x20\x03\0\0\0", 5);
@@ -77,6 +80,7 @@ static void begin(void)
     world_init(w, "");
     told[0] = '\0';
     silent = no_identifiers = deaf = asked = false;
+    unwelcome = NULL;
     unacked_count = 0;
     identified = 0;
     fake = (struct fake_broker){.packet = on_packet};
@@ -284,6 +288,39 @@ START_TEST(what_waits_is_given_back)
 }
 END_TEST
 
+static bool renew(uint32_t slot, uint64_t token, const char *filter)
+{
+    return bridge_request(
+        w->bridge, &(struct bridge_request){.type = BRIDGE_SUBSCRIBE,
+                                            .session = ref(slot),
+                                            .token = token,
+                                            .patient = true,
+                                            .message = {.topic = sn_text(filter), .qos = 1}});
+}
+
+/* A device believes that it has these filters and will not ask: they wait for the link they need,
+ * while others are turned away. Also when the device is absent meanwhile. */
+START_TEST(what_a_session_already_had_waits_for_its_link)
+{
+    begin();
+    w->config.broker.connections = 2;
+    unwelcome = "own-2";
+    opened_all();
+    for (uint64_t i = 0; i < 8; i++)
+        ck_assert(renew(1, i, (char[]){'f', (char)('0' + i), 0}));
+    for (uint64_t i = 0; i < 8; i++)
+        ck_assert(renew(2, i, (char[]){'g', (char)('0' + i), 0}));
+    close_it(w, 2, BRIDGE_POLITELY, true);
+    await(w, bridge_counters(w->bridge)->connect_failures >= 3);
+    ck_assert_uint_lt(count_events(w, BRIDGE_SUBSCRIBED, 1), 8);
+    unwelcome = NULL;
+    for (uint64_t i = 0; i < 8; i++)
+        ck_assert_int_eq(expect(w, BRIDGE_SUBSCRIBED, 1, i)->result, BRIDGE_OK);
+    await(w, identified == 16);
+    end();
+}
+END_TEST
+
 /* A client's loss is told once, however often it is lost while the broker is away. */
 START_TEST(wills_that_wait_are_bounded)
 {
@@ -325,6 +362,7 @@ int main(void)
     tcase_add_test(tc, qos_0_passes_those_who_wait);
     tcase_add_test(tc, a_link_without_acknowledgements_is_renewed);
     tcase_add_test(tc, what_waits_is_given_back);
+    tcase_add_test(tc, what_a_session_already_had_waits_for_its_link);
     tcase_add_test(tc, wills_that_wait_are_bounded);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
