@@ -65,7 +65,8 @@ void on_late_willmsg(const struct turn *t)
 }
 
 /* The broker keeps the will it got at connect. From here on the gateway publishes the newer one
- * itself when the client is lost, and a later reconnection hands it over. */
+ * itself when the client is lost, and a later reconnection hands it over. Where connections are
+ * shared the bridge keeps the will, and sees to it that it outlives a broker that is away. */
 static void updated(const struct turn *t)
 {
     struct session *s = t->s;
@@ -75,9 +76,9 @@ static void updated(const struct turn *t)
         .will = {s->will.topic, s->will.payload, s->will.qos, s->will.retain},
     };
 
-    s->will_updated = true;
+    bool taken = t->core->sink.request(t->core->sink.self, &r);
+    s->will_updated = !taken || t->core->config->gateway.mode != MODE_AGGREGATING;
     record_session(t->core, s);
-    t->core->sink.request(t->core->sink.self, &r);
 }
 
 static void respond(const struct turn *t, uint8_t type, uint8_t return_code)

@@ -131,6 +131,23 @@ START_TEST(an_older_will_fires_where_the_newer_cannot_be_published)
 }
 END_TEST
 
+/* The bridge has it from the update on; it would be lost as a publish of a session that is closed.
+ */
+START_TEST(the_newer_will_is_the_bridges_where_connections_are_shared)
+{
+    story_begin("[gateway]\nmode = aggregating\n");
+    connected_with_will("s", "old");
+    client_says(sn_text_of(SN_WILLMSGUPD, "new"));
+    gateway_says((struct sn_packet){.type = SN_WILLMSGRESP, .return_code = SN_ACCEPTED});
+    ck_assert(sn_bytes_equal(broker_sees(BRIDGE_SET_WILL).will.payload, sn_text("new")));
+    broker_looks_away();
+    pass(seconds(91));
+    ck_assert(!broker_saw(BRIDGE_PUBLISH));
+    ck_assert_int_eq(broker_sees(BRIDGE_CLOSE).how, BRIDGE_WITH_WILL);
+    story_end();
+}
+END_TEST
+
 /* With 3.1.1 the broker cannot be told later to keep a session that began as clean. */
 START_TEST(a_clean_session_that_goes_on_as_kept_is_opened_anew_where_it_must_be)
 {
@@ -227,6 +244,7 @@ int main(void)
     tcase_add_test(tc, a_take_over_that_the_broker_refuses_leaves_the_client_connected);
     tcase_add_test(tc, a_client_whose_connection_cannot_be_restored_is_told);
     tcase_add_test(tc, an_older_will_fires_where_the_newer_cannot_be_published);
+    tcase_add_test(tc, the_newer_will_is_the_bridges_where_connections_are_shared);
     tcase_add_loop_test(tc, a_clean_session_that_goes_on_as_kept_is_opened_anew_where_it_must_be, 0,
                         2);
     tcase_add_test(tc, what_comes_for_a_client_that_has_just_left_waits_for_its_return);
