@@ -50,7 +50,9 @@ static uint64_t of_messages(const struct session *s)
     for (const struct message *m = s->outbox.head; m; m = m->next) {
         if (m->sequence == 0)
             continue;
-        mix_number(&sum, m->sequence);
+        mix_number(&sum, m->sequence << 1 | m->released);
+        if (m->released) /* of which only the message id is needed */
+            continue;
         mix_number(&sum, (uint64_t)m->qos << 1 | m->retain);
         mix(&sum, message_topic(m));
         mix(&sum, message_payload(m));
