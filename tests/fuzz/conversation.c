@@ -186,7 +186,10 @@ static void check_request(const struct bridge_request *r)
     switch (r->type) {
     case BRIDGE_OPEN:
         assert(r->client_id.len > 0 && sn_utf8_ok(r->client_id));
-        assert(!(r->clean_start && r->keep_session)); /* a restored clean session has neither */
+        /* A restored clean session has neither; both, one whose Clean=1 the broker has not heard.
+         */
+        assert(!(r->clean_start && r->keep_session) ||
+               session_of(&stage.core->sessions, r->session)->fresh);
         m = &r->will;
         assert(m->topic.len == 0 || sn_topic_name_ok(m->topic));
         break;
