@@ -228,16 +228,6 @@ static void on_done(uv_work_t *work, int status)
     broker_release(broker);
 }
 
-/* MQTT 5: a link that comes back wants its session back. 3.1.1 knows only one flag for both. */
-static bool clean_flag(const struct broker_link *link)
-{
-    if (!*link->client_id)
-        return true;
-    if (!broker_mqtt5(link->broker))
-        return link->purging || !link_is_persistent(link);
-    return link->clean_start && !link->was_open;
-}
-
 static int set_options(struct mosquitto *mosq, const struct broker_link *link)
 {
     const struct broker_config *config = link->broker->config;
@@ -262,7 +252,8 @@ static int set_options(struct mosquitto *mosq, const struct broker_link *link)
 static bool make_mosq(struct broker_link *link, struct failure *failure)
 {
     socketpair_refuse(true);
-    link->mosq = mosquitto_new(*link->client_id ? link->client_id : NULL, clean_flag(link), link);
+    link->mosq =
+        mosquitto_new(*link->client_id ? link->client_id : NULL, link_clean_flag(link), link);
     socketpair_refuse(false);
     if (!link->mosq) {
         *failure = errno == ENOMEM ? (struct failure){FAILURE_LIBRARY, MOSQ_ERR_NOMEM, 0}

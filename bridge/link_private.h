@@ -2,8 +2,8 @@
 /* link_private - what the files of broker.h share: broker.c (all links), link.c (one link's
  * life), link_connect.c (getting connected), link_io.c (reading, writing, callbacks),
  * link_publish.c (its requests), link_limits.c (in a form that the broker bears), link_return.c
- * (what it gives back), link_close.c (its end), link_purge.c (sessions that MQTT 3.1.1 brokers
- * keep) */
+ * (what it gives back), link_close.c (its end), link_purge.c (sessions of the broker that should
+ * not be there) */
 #ifndef BRIDGE_LINK_PRIVATE_H
 #define BRIDGE_LINK_PRIVATE_H
 
@@ -118,6 +118,8 @@ struct broker_link {
     bool will_due : 1;      /* closed while down: connects once more for its will */
     bool purging : 1;       /* connects with the clean flag, only to drop the broker's session */
     bool purged : 1;        /* ... for the last time */
+    bool ended : 1;         /* MQTT 5: an old session was there and got its goodbye */
+    bool stubborn : 1;      /* ... and was there again */
     bool connect_later : 1; /* when the worker is done */
     bool ack_owed : 1;      /* read since the last write; see quick_ack */
     bool logging : 1;       /* the TLS library's complaints are listened to */
@@ -186,6 +188,8 @@ void link_publish_will(struct broker_link *link);
 
 /* link_purge.c */
 bool link_is_persistent(const struct broker_link *link);
+/* What CONNECT says of an old session. */
+bool link_clean_flag(const struct broker_link *link);
 /* At the CONNACK. True: this connection goes no further. */
 bool link_purges(struct broker_link *link);
 /* A closing link: the broker's session shall not outlive it. */

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MQTT 3.1.1 has one flag for two things: a session that is dropped when a connection opens, and
+/* Sessions of the broker that should not be there.
+ *
+ * MQTT 3.1.1 has one flag for two things: a session that is dropped when a connection opens, and
  * one that is dropped when it ends. A clean session that must survive a restart of the gateway is
  * therefore a persistent one for the broker, and is dropped by hand: a connection with the flag set
  * opens and says goodbye. That is done first when the broker has a session that should not be
- * there, and last when the session ends. */
+ * there, and last when the session ends.
+ *
+ * MQTT 5 keeps the two apart, but libmosquitto cannot: it sends the flag a struct was made with
+ * whenever it connects that struct again. Only the same struct can finish a QoS 2 handshake after
+ * a loss, and only if the broker did not drop the session at that very moment, so the flag is not
+ * set for a clean session either. When the broker has an old one, the connection ends it with its
+ * goodbye and opens again; when it is there even then, the flag is set after all. */
 #include <stdlib.h>
 
 #include "bridge/link_private.h"
@@ -18,9 +26,32 @@ bool link_is_persistent(const struct broker_link *link)
            (link->keep_session || broker->keeps_clean);
 }
 
+bool link_clean_flag(const struct broker_link *link)
+{
+    if (!*link->client_id)
+        return true;
+    if (!broker_mqtt5(link->broker))
+        return link->purging || !link_is_persistent(link);
+    return link->clean_start && !link->was_open && (link->urgent || link->stubborn);
+}
+
 static bool finds_old_session(const struct broker_link *link)
 {
-    return link->clean_start && !link->was_open && link->present && link_is_persistent(link);
+    return link->clean_start && !link->was_open && link->present &&
+           (broker_mqtt5(link->broker) ? !link_clean_flag(link) : link_is_persistent(link));
+}
+
+static void end_session(struct broker_link *link)
+{
+    mosquitto_property *properties = NULL;
+
+    link->stubborn = link->ended;
+    link->ended = true;
+    if (mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, 0) !=
+        MOSQ_ERR_SUCCESS)
+        link->stubborn = true;
+    mosquitto_disconnect_v5(link->mosq, 0, properties);
+    mosquitto_property_free_all(&properties);
 }
 
 bool link_purges(struct broker_link *link)
@@ -32,9 +63,13 @@ bool link_purges(struct broker_link *link)
     }
     if (!link->purging && !finds_old_session(link))
         return false;
+    link->renew = true;
+    if (broker_mqtt5(link->broker)) {
+        end_session(link);
+        return true;
+    }
     link->clean_start = link->clean_start && !link->purging;
     link->purging = !link->purging;
-    link->renew = true;
     mosquitto_disconnect_v5(link->mosq, 0, NULL);
     return true;
 }

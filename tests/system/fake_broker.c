@@ -73,6 +73,13 @@ uint16_t fake_publish_mid(struct sn_bytes body)
     return sn_read_u16(&r);
 }
 
+void fake_connack(struct fake_client *client, struct sn_bytes connect, bool present)
+{
+    bool mqtt5 = connect.len > 6 && connect.data[6] == 5;
+
+    fake_send(client, (uint8_t[]){0x20, mqtt5 ? 3 : 2, present, 0, 0}, mqtt5 ? 5 : 4);
+}
+
 static bool is_own(struct sn_bytes body)
 {
     return body.len > 5 && memmem(body.data, body.len, "\0\3own", 5);
@@ -89,7 +96,7 @@ static void take(struct fake_client *client, uint8_t first, struct sn_bytes body
     else if (client->fake->own_away)
         fake_hang_up(client);
     else if ((first & TYPE) == CONNECT)
-        fake_send(client, "\x20\x03\0\0\0", 5);
+        fake_connack(client, body, false);
     else if ((first & TYPE) == PUBLISH && (first & 6) == 2)
         fake_send(client, (uint8_t[]){0x40, 2, (uint8_t)(mid >> 8), (uint8_t)mid}, 4);
 }

@@ -27,6 +27,8 @@ void fake_broker_start(struct fake_broker *fake, uv_loop_t *loop);
 void fake_broker_stop(struct fake_broker *fake);
 void fake_send(struct fake_client *client, const void *octets, size_t len);
 void fake_send_to_all(struct fake_broker *fake, const void *octets, size_t len);
+/* Accepts, in the version of the `connect` body. */
+void fake_connack(struct fake_client *client, struct sn_bytes connect, bool present);
 void fake_hang_up(struct fake_client *client);
 void fake_hang_up_on_all(struct fake_broker *fake);
 /* Ends the gateway's own connection, for good. */
