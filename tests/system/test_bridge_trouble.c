@@ -146,8 +146,8 @@ START_TEST(one_client_id_is_never_connected_twice)
     ck_assert(open_as(w, 1, "dev", false));
     close_it(w, 1, BRIDGE_POLITELY, true);
     ck_assert(open_as(w, 1, "dev", false));
-    opened_as(w, 2, "other", true);
-    opened_as(w, 3, "third", true);
+    opened_as(w, 2, "other", false);
+    opened_as(w, 3, "third", false);
     ck_assert_uint_eq(count_events(w, BRIDGE_OPENED, 1), 1);
     ack(last, last_mid);
     expect(w, BRIDGE_OPENED, 1, 0);
@@ -292,7 +292,7 @@ START_TEST(client_that_came_back_is_not_announced_as_lost)
     fake_hang_up(last);
     expect(w, BRIDGE_CLOSED, 1, 0);
     close_it(w, 1, BRIDGE_WITH_WILL, false);
-    opened_as(w, 1, "dev", true);
+    opened_as(w, 1, "dev", false);
     ck_assert_str_eq(told, "CC");
     ck_assert_uint_eq(bridge_counters(w->bridge)->wills_lost, 0);
     end();
