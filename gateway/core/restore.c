@@ -164,7 +164,7 @@ static bool restore_spooled(struct core *core, struct session *s, const struct r
     if (!sensible_message(r))
         return false;
     used(core, r->sequence);
-    return spool_push(&core->spool, holder, s, &from, r->sequence, r->received) != NULL;
+    return spool_push(&core->spool, holder, s, &from, r->sequence, r->received, false) != NULL;
 }
 
 static bool restore(struct core *core, msec_t now, const struct record *r)

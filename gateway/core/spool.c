@@ -40,8 +40,18 @@ static struct backlog *backlog_of(struct backlog **holder, struct session *owner
     return b;
 }
 
+static struct spooled *first_that_came(const struct backlog *b)
+{
+    struct spooled *m = b->messages;
+
+    while (m && (m->given_back || m->under_way))
+        m = m->next;
+    return m;
+}
+
 struct spooled *spool_push(struct spool *spool, struct backlog **holder, struct session *owner,
-                           const struct bridge_message *from, uint64_t sequence, int64_t received)
+                           const struct bridge_message *from, uint64_t sequence, int64_t received,
+                           bool given_back)
 {
     struct spooled *m = copy_of(from);
     struct backlog *b = m ? backlog_of(holder, owner) : NULL;
@@ -53,7 +63,12 @@ struct spooled *spool_push(struct spool *spool, struct backlog **holder, struct 
     m->backlog = b;
     m->sequence = sequence;
     m->received = received;
-    DL_APPEND(b->messages, m);
+    m->given_back = given_back;
+    struct spooled *before = given_back ? first_that_came(b) : NULL;
+    if (before)
+        DL_PREPEND_ELEM(b->messages, before, m);
+    else
+        DL_APPEND(b->messages, m);
     DL_APPEND2(spool->oldest, m, sooner, later);
     spool->count++;
     spool->octets += octets_of(m);

@@ -21,7 +21,8 @@ struct spooled {
     int64_t received;  /* monotonic ms; below 0: before the machine started */
     uint8_t qos;
     bool retain;
-    bool under_way; /* handed to the bridge, which will answer */
+    bool given_back; /* was under way when the broker went: older than all that came since */
+    bool under_way;  /* handed to the bridge, which will answer */
     uint16_t topic_len;
     uint32_t payload_len;
     uint8_t data[]; /* topic, payload */
@@ -56,10 +57,11 @@ static inline struct sn_bytes spooled_payload(const struct spooled *m)
     return sn_bytes(m->data + m->topic_len, m->payload_len);
 }
 
-/* Copies the message to the end of the backlog behind `holder`, which is made when it is missing.
- * NULL: memory is short. */
+/* Copies the message to the end of the backlog behind `holder`, which is made when it is missing;
+ * one that was given back, behind others of the kind. NULL: memory is short. */
 struct spooled *spool_push(struct spool *spool, struct backlog **holder, struct session *owner,
-                           const struct bridge_message *from, uint64_t sequence, int64_t received);
+                           const struct bridge_message *from, uint64_t sequence, int64_t received,
+                           bool given_back);
 
 /* Takes it out and frees it, and its backlog with the last one. */
 void spool_remove(struct spool *spool, struct spooled *m);

@@ -82,7 +82,8 @@ void upstream_part(struct core *core, struct session *s, enum bridge_close how);
 /* Must a message of this client wait for the broker, or for earlier ones? NULL: the gateway's. */
 bool spool_wanted(const struct core *core, const struct session *s);
 /* False, counted: it has no room. */
-bool spool_take(struct core *core, struct session *s, msec_t now, const struct bridge_message *m);
+bool spool_take(struct core *core, struct session *s, msec_t now, const struct bridge_message *m,
+                bool given_back);
 void spool_drain(struct core *core, msec_t now);
 void spool_opened(struct core *core, struct session *s, msec_t now); /* its connection is open */
 void spool_broker_back(struct core *core, msec_t now);

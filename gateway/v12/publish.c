@@ -43,7 +43,7 @@ static bool spool(const struct turn *t, struct session *s, struct sn_bytes topic
 {
     const struct bridge_message m = {topic, t->p->body, qos, t->p->flags & SN_FLAG_RETAIN};
 
-    return spool_take(t->core, s, t->now, &m);
+    return spool_take(t->core, s, t->now, &m, false);
 }
 
 /* QoS 0 is promised nothing; it is kept if asked for, or to stay behind what is. */
@@ -53,7 +53,7 @@ static bool spool_qos0(const struct turn *t, struct session *s, struct sn_bytes 
     const struct bridge_message m = {topic, data, 0, t->p->flags & SN_FLAG_RETAIN};
     bool open = s ? s->upstream == UPSTREAM_OPEN : t->core->broker_up;
 
-    return (open || t->core->config->spool.keep_qos0) && spool_take(t->core, s, t->now, &m);
+    return (open || t->core->config->spool.keep_qos0) && spool_take(t->core, s, t->now, &m, false);
 }
 
 /* QoS -1 in the form of Paho's library: TopicId is the length of the topic name that stands in
@@ -301,7 +301,7 @@ static bool kept(struct core *core, struct session *s, msec_t now, struct token 
     bool awaited =
         token.kind == TOKEN_QOS2 ? r && !r->forwarded : token.epoch == s->epoch && s->reachable;
 
-    return awaited && m->topic.len > 0 && core->keeps_offline && spool_take(core, s, now, m);
+    return awaited && m->topic.len > 0 && core->keeps_offline && spool_take(core, s, now, m, true);
 }
 
 void publish_answered(struct core *core, struct session *s, msec_t now,

@@ -93,7 +93,8 @@ static void arm(struct core *core, msec_t now)
     deadline_set(&core->deadlines, &core->draining, due);
 }
 
-bool spool_take(struct core *core, struct session *s, msec_t now, const struct bridge_message *m)
+bool spool_take(struct core *core, struct session *s, msec_t now, const struct bridge_message *m,
+                bool given_back)
 {
     size_t octets = m->topic.len + m->payload.len;
     struct backlog **holder = backlog_at(core, s);
@@ -104,7 +105,7 @@ bool spool_take(struct core *core, struct session *s, msec_t now, const struct b
         return false;
     }
     struct spooled *kept =
-        spool_push(&core->spool, holder, s, m, ++core->last_sequence, (int64_t)now);
+        spool_push(&core->spool, holder, s, m, ++core->last_sequence, (int64_t)now, given_back);
     if (!kept) {
         count(core, COUNT_no_memory);
         return false;

@@ -373,6 +373,39 @@ START_TEST(what_the_bridge_gives_back_is_kept)
 }
 END_TEST
 
+/* A device with several under way: what was published first goes first. */
+START_TEST(what_is_given_back_is_older_than_what_came_since)
+{
+    struct bridge_request r[2];
+
+    begin(NULL);
+    story->broker.silent = true;
+    for (uint16_t i = 0; i < 2; i++) {
+        client_says(sn_publish(QOS(1), 1, (uint16_t)(5 + i), i ? "2" : "1"));
+        r[i] = broker_sees(BRIDGE_PUBLISH);
+    }
+    broker_is_gone();
+    publishes(1, 7, "3");
+    for (uint16_t i = 0; i < 2; i++) {
+        broker_says((struct bridge_event){.type = BRIDGE_PUBLISHED,
+                                          .session = r[i].session,
+                                          .token = r[i].token,
+                                          .result = BRIDGE_BUSY,
+                                          .message = r[i].message});
+        gateway_says(sn_ack(SN_PUBACK, 1, (uint16_t)(5 + i), SN_ACCEPTED));
+    }
+    publishes(1, 8, "4");
+    story->broker.silent = false;
+    broker_is_back(true);
+    pass(seconds(1));
+    broker_gets("t", "1", 1);
+    broker_gets("t", "2", 1);
+    broker_gets("t", "3", 1);
+    broker_gets("t", "4", 1);
+    story_end();
+}
+END_TEST
+
 START_TEST(a_connection_that_takes_nothing_is_tried_again)
 {
     begin(NULL);
@@ -484,6 +517,7 @@ int main(void)
     tcase_add_loop_test(tc, qos_0_is_kept_by_option, 0, 2);
     tcase_add_loop_test(tc, their_age_is_told_by_option, 0, 2);
     tcase_add_loop_test(tc, what_the_bridge_gives_back_is_kept, 0, 2);
+    tcase_add_test(tc, what_is_given_back_is_older_than_what_came_since);
     tcase_add_test(tc, a_connection_that_takes_nothing_is_tried_again);
     tcase_add_test(tc, a_refused_message_does_not_hold_up_the_rest);
     tcase_add_test(tc, kept_messages_survive_a_restart);
