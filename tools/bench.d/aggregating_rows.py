@@ -20,6 +20,8 @@ FAN = 10000
 class Bench(rows.Bench):
     """The same, with gateways in the other mode."""
 
+    bare_links = 4  # as many as the gateway has
+
     def gateway(self, via="tcp", url=None):
         if self.programs.get("gateway") is None:
             raise Failed("there is no gateway in this tree yet")
@@ -120,10 +122,12 @@ def match(bench):
 ROWS = {
     "native-qos0": rows.native_row(0),
     "native-qos1": rows.native_row(1),
-    **{f"up-qos{qos}-1000": rows.up(qos, 1000) for qos in (0, 1, 2)},
-    "up-qos0-1000-fast": rows.up(0, 1000, offered=100000),
-    "up-unix-qos1-1000": rows.up(1, 1000, "unix"),
-    "down-qos1-1000": rows.down(1, 1000, 50000),
+    **{f"up-qos{qos}-1000": rows.beside_bare(rows.up, qos, 1000) for qos in (0, 1)},
+    "up-qos2-1000": rows.up(2, 1000),
+    "up-qos0-1000-fast": rows.beside_bare(rows.up, 0, 1000, offered=100000),
+    "up-qos0-1000-full": rows.beside_bare(rows.up, 0, 1000, offered=rows.OFFERED_ALL),
+    "up-unix-qos1-1000": rows.beside_bare(rows.up, 1, 1000, "unix"),
+    "down-qos1-1000": rows.beside_bare(rows.down, 1, 1000, 50000),
     "delay-up-qos1": rows.delay_up(1),
     "fan-qos0-10000": fan(0),
     "fan-qos1-10000": fan(1),

@@ -129,7 +129,10 @@ class Gateway(Part):
                       f"[udp]\nlisten = {self.address}\n"
                       "[sleep]\nmax_messages = 10000\nmax_octets = 10000000\n"
                       f"[log]\nlevel = {level}\n{more}")
-        super().__init__("gateway", [program, "-c", config], folder, machine.GATEWAY_CPU)
+        self.start(program, ["-c", config], folder)
+
+    def start(self, program, options, folder):
+        super().__init__("gateway", [program, *options], folder, machine.GATEWAY_CPU)
         try:
             wait_until("the gateway", self.answers, self.process)
         except Failed as why:
@@ -146,6 +149,16 @@ class Gateway(Part):
                 return probe.recv(16)[1:2] == b"\x02"
             except OSError:
                 return False
+
+
+class Bare(Gateway):
+    """mqtt-sn-bare in the gateway's place. `address` is the broker's, or the path of its socket."""
+
+    def __init__(self, program, folder, address, links=0):
+        self.port = machine.free_port(socket.SOCK_DGRAM)
+        self.way = ["--gateway", f"127.0.0.1:{self.port}"]
+        self.start(program, ["--listen", str(self.port), "--broker", address,
+                             "--links", str(links)], folder)
 
 
 class Nodes:

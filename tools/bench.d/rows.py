@@ -2,19 +2,22 @@
 """The rows of the table. Each stands alone: it starts a gateway of its own and returns a dict.
 
 A row may have: clients, offered, per_second, native_percent, loss_percent, gateway_us (CPU per
-message), gateway_percent (of its processor), broker_us, p50_ms, p99_ms, note.
+message), bare_us, times_bare, gateway_percent (of its processor), broker_us, p50_ms, p99_ms, note.
 """
 import time
 
 import machine
-from parts import Failed, Gateway, Nodes, native
+from parts import Bare, Failed, Gateway, Nodes, native
 
 SIZE = 100
 OFFERED_QOS0 = 50000
+OFFERED_ALL = 1000000  # more than the nodes can send on the processor they share with the broker
 
 
 class Bench:
     """What all rows share: programs, broker, how long, and the native figures, measured once."""
+
+    bare_links = 0  # each node has one
 
     def __init__(self, programs, broker, folder, seconds):
         self.programs = programs
@@ -32,6 +35,13 @@ class Bench:
         if self.programs.get("gateway") is None:
             raise Failed("there is no gateway in this tree yet")
         return Gateway(self.programs["gateway"], self.folder, self.url(via))
+
+    def bare(self, via="tcp"):
+        """What only moves messages, in the gateway's place."""
+        if self.programs.get("bare") is None:
+            raise Failed("mqtt-sn-bare is not built")
+        return Bare(self.programs["bare"], self.folder,
+                    self.broker.path if via == "unix" else self.broker.tcp, self.bare_links)
 
     def nodes(self, gateway, *options):
         return Nodes(self.programs["sim"], gateway, *options)
@@ -69,14 +79,14 @@ def native_row(qos, via="tcp"):
     return lambda bench: dict(bench.native(qos, via))
 
 
-def up(qos, clients, via="tcp", offered=OFFERED_QOS0):
+def up(qos, clients, via="tcp", offered=OFFERED_QOS0, program="gateway"):
     """Publishing nodes. QoS 0 at a fixed rate; QoS 1 and 2 with one message in flight each."""
 
     def run(bench):
         options = ["--topic", "bench/%c", "--clients", clients, "--qos", qos, "--size", SIZE,
                    "--duration", bench.seconds]
         options += ["--total-rate", offered] if qos == 0 else ["--rate", 0]
-        with bench.gateway(via) as gateway:
+        with getattr(bench, program)(via) as gateway:
             # QoS 0 has no answer: the broker's own count tells what arrived.
             before = bench.broker.published() if qos == 0 else 0
             broker_before = machine.cpu_seconds(bench.broker.pid)
@@ -104,13 +114,13 @@ def troubles(result):
     return ", ".join(f"{result[key]} {text}" for key, text in words.items() if result[key])
 
 
-def down(qos, clients, offered, paced=False):
+def down(qos, clients, offered, paced=False, program="gateway"):
     """One plain MQTT publisher; every node subscribes to a topic of its own. Unless paced, more is
     offered than can pass, as in the rows upwards: the broker queues it, so there is no latency."""
 
     def run(bench):
         count = int(offered * bench.seconds)
-        with bench.gateway() as gateway:
+        with getattr(bench, program)() as gateway:
             options = ["--id-prefix", "n", "--subscribe", "down/%c", "--sub-qos", qos, "--clients",
                        clients, "--expect", count, "--duration", bench.seconds * 5 + 20]
             with bench.nodes(gateway, *options) as nodes:
@@ -124,6 +134,18 @@ def down(qos, clients, offered, paced=False):
                 "per_second": received / max(result["flow_s"], 1e-9),
                 "loss_percent": loss(count, received), **used(result, received),
                 **(latency(result["arrival"]) if paced else {}), "note": troubles(result)}
+
+    return run
+
+
+def beside_bare(row, *args, **more):
+    """The same with mqtt-sn-bare, just before: what sockets and library cost on this machine now."""
+    least, full = row(*args, program="bare", **more), row(*args, **more)
+
+    def run(bench):
+        bare_us = least(bench)["gateway_us"]
+        result = full(bench)
+        return {**result, "bare_us": bare_us, "times_bare": result["gateway_us"] / bare_us}
 
     return run
 
@@ -215,13 +237,16 @@ ROWS = {
     "native-qos1": native_row(1),
     "native-qos2": native_row(2),
     "native-unix-qos1": native_row(1, "unix"),
-    **{f"up-qos{qos}-{clients}": up(qos, clients) for qos in (0, 1, 2)
+    **{f"up-qos{qos}-{clients}": beside_bare(up, qos, clients) for qos in (0, 1)
        for clients in (1, 50, 1000)},
-    "up-qos0-50-fast": up(0, 50, offered=100000),
-    **{f"up-unix-qos{qos}-1000": up(qos, 1000, "unix") for qos in (0, 1, 2)},
-    "down-qos1-1": down(1, 1, 10000),
-    "down-qos1-50": down(1, 50, 50000),
-    "down-qos1-1000": down(1, 1000, 50000),
+    **{f"up-qos2-{clients}": up(2, clients) for clients in (1, 50, 1000)},
+    "up-qos0-50-fast": beside_bare(up, 0, 50, offered=100000),
+    "up-qos0-50-full": beside_bare(up, 0, 50, offered=OFFERED_ALL),
+    **{f"up-unix-qos{qos}-1000": beside_bare(up, qos, 1000, "unix") for qos in (0, 1)},
+    "up-unix-qos2-1000": up(2, 1000, "unix"),
+    "down-qos1-1": beside_bare(down, 1, 1, 10000),
+    "down-qos1-50": beside_bare(down, 1, 50, 50000),
+    "down-qos1-1000": beside_bare(down, 1, 1000, 50000),
     "native-delay": native_delay(),
     "delay-up-qos1": delay_up(1),
     "delay-up-qos2": delay_up(2),
