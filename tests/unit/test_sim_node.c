@@ -136,6 +136,24 @@ START_TEST(publishes_and_finishes)
 }
 END_TEST
 
+START_TEST(registers_more_names_than_it_publishes_to)
+{
+    plan.names[0] = (struct topic_plan){.name = "b/%c", .given = true};
+    plan.names[1] = (struct topic_plan){.name = "c", .given = true};
+    plan.name_count = 2;
+    starts();
+    says("CONNECT");
+    hears_accept(SN_CONNACK, 0, 0);
+    says("REGISTER topic_id=0 msg_id=1 topic=\"b/n7\"");
+    hears_accept(SN_REGACK, 5, 1);
+    says("REGISTER topic_id=0 msg_id=2 topic=\"c\"");
+    hears_accept(SN_REGACK, 6, 2);
+    says("REGISTER topic_id=0 msg_id=3 topic=\"a/n7\"");
+    hears_accept(SN_REGACK, 7, 3);
+    says("PUBLISH qos=1 topic_id=7");
+}
+END_TEST
+
 START_TEST(answers_the_will_prompts)
 {
     plan.will_topic = "w/%c";
@@ -490,6 +508,7 @@ int main(void)
     TCase *tc = tcase_create("node");
     tcase_add_checked_fixture(tc, plan_defaults, tear_down);
     tcase_add_test(tc, publishes_and_finishes);
+    tcase_add_test(tc, registers_more_names_than_it_publishes_to);
     tcase_add_test(tc, answers_the_will_prompts);
     tcase_add_test(tc, subscribes_one_by_one);
     tcase_add_test(tc, repeats_with_dup_and_gives_up);

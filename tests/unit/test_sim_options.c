@@ -57,6 +57,10 @@ START_TEST(makes_a_publishing_plan)
     ck_assert_str_eq(options.plan.will_message, "a=b");
     ck_assert(options.plan.topic.given);
     ck_assert_int_eq(options.plan.topic.type, SN_TOPIC_NORMAL);
+    ck_assert_int_eq(parse((const char *const[WORDS]){"--register", "a", "--register", "b/%c"}),
+                     -1);
+    ck_assert_uint_eq(options.plan.name_count, 2);
+    ck_assert_str_eq(options.plan.names[1].name, "b/%c");
 }
 END_TEST
 
@@ -120,6 +124,7 @@ static const char *const refused[][WORDS] = {
     {"--will", "=text"},
     {"--topic", "a", "--short", "ab"},
     {"--short", "abc"},
+    {"--register", "short:ab"},
     {"--topic", "a", "--qos", "-1"},
     {"--topic", ""},
     {"--subscribe", "predefined:0"},

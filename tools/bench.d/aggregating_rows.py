@@ -134,6 +134,7 @@ ROWS = {
     "restart-10000": restart,
     "match": match,
     "crowd-idle": crowd([], "idle"),
-    "crowd-subscribed": crowd(["--topic", "site/%c/state", "--subscribe", "site/%c/set/+",
-                               "--rate", 0.0001], "a topic and a subscription"),
+    "crowd-subscribed": crowd(["--topic", "site/%c/state", "--register", "site/%c/temperature",
+                               "--register", "site/%c/battery", "--subscribe", "site/%c/set/+",
+                               "--rate", 0.0001], "three topics and a subscription"),
 }

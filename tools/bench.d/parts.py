@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The processes of a measurement: a private broker, the gateway, the simulated nodes, plain MQTT."""
+"""The processes of a measurement: private broker, gateway, simulated nodes, plain MQTT."""
 import json
 import os
 import signal

@@ -139,7 +139,7 @@ def down(qos, clients, offered, paced=False, program="gateway"):
 
 
 def beside_bare(row, *args, **more):
-    """The same with mqtt-sn-bare, just before: what sockets and library cost on this machine now."""
+    """The same with mqtt-sn-bare just before: what sockets and library cost here and now."""
     least, full = row(*args, program="bare", **more), row(*args, **more)
 
     def run(bench):

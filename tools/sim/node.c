@@ -85,11 +85,9 @@ static void be_ready(struct node *n, usec_t now)
 
 static void set_up_next(struct node *n, usec_t now)
 {
-    const struct plan *plan = n->plan;
-
-    if (n->filters_done < plan->filter_count)
+    if (n->filters_done < n->plan->filter_count)
         node_enter(n, NODE_SUBSCRIBING, now);
-    else if (plan->topic.given && plan->topic.type == SN_TOPIC_NORMAL && n->topic_id == 0)
+    else if (node_registers(n))
         node_enter(n, NODE_REGISTERING, now);
     else
         be_ready(n, now);
@@ -116,7 +114,7 @@ static void on_connack(struct node *n, usec_t now, const struct sn_packet *p)
         node_forget_topics(n);
         memset(n->held, 0, sizeof n->held);
     }
-    n->filters_done = 0;
+    n->filters_done = n->names_done = 0;
     if (n->plan->topic.type == SN_TOPIC_NORMAL)
         n->topic_id = 0;
     set_up_next(n, now);
@@ -158,9 +156,10 @@ static void on_suback(struct node *n, usec_t now, const struct sn_packet *p)
 
 static void on_regack(struct node *n, usec_t now, const struct sn_packet *p)
 {
+    const struct topic_plan *topic = node_registers(n);
     char name[NODE_TOPIC_TEXT];
 
-    if (p->msg_id != n->request_msg_id)
+    if (p->msg_id != n->request_msg_id || !topic)
         return;
     if (p->return_code != SN_ACCEPTED) {
         tally(n)->rejected++;
@@ -169,9 +168,12 @@ static void on_regack(struct node *n, usec_t now, const struct sn_packet *p)
         refuse(n, now);
         return;
     }
-    n->topic_id = p->topic_id;
-    node_learn(n, p->topic_id, node_topic_name(n, &n->plan->topic, name));
-    be_ready(n, now);
+    node_learn(n, p->topic_id, node_topic_name(n, topic, name));
+    if (topic == &n->plan->topic)
+        n->topic_id = p->topic_id;
+    else
+        n->names_done++;
+    set_up_next(n, now);
 }
 
 static void on_pingreq(struct node *n, usec_t now, const struct sn_packet *p)

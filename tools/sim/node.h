@@ -60,7 +60,8 @@ struct plan {
     uint32_t run;    /* goes into the stamps */
 
     struct topic_plan filters[PLAN_FILTERS];
-    uint8_t filter_count, sub_qos;
+    struct topic_plan names[PLAN_FILTERS]; /* registered beside the topic, not published to */
+    uint8_t filter_count, name_count, sub_qos;
 
     usec_t sleep; /* 0: stays awake */
     usec_t retry;
@@ -122,7 +123,7 @@ struct node {
     usec_t request_deadline; /* of the state's request, sleep or pause */
     unsigned request_tries;
     uint16_t request_msg_id;
-    uint8_t filters_done;
+    uint8_t filters_done, names_done;
 
     usec_t last_sent, last_connect, ping_deadline;
     unsigned ping_tries;

@@ -16,6 +16,8 @@ uint16_t node_next_msg_id(struct node *n);
 /* node_request.c: sends the packet that the state stands for, if it has one. */
 void node_request(struct node *n);
 bool node_has_request(enum node_state state);
+/* What is to be registered next; NULL: nothing. */
+const struct topic_plan *node_registers(const struct node *n);
 struct sn_bytes node_topic_name(const struct node *n, const struct topic_plan *topic,
                                 char out[NODE_TOPIC_TEXT]);
 

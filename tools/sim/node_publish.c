@@ -200,6 +200,7 @@ static void refused(struct node *n, struct flight *f, usec_t now, uint8_t code)
     if (code == SN_INVALID_TOPIC_ID && n->plan->topic.type == SN_TOPIC_NORMAL &&
         n->state == NODE_READY && f->tries < n->plan->retry_count) {
         f->tries++; /* register again; then everything in flight is repeated */
+        n->topic_id = 0;
         node_enter(n, NODE_REGISTERING, now);
         return;
     }

@@ -92,13 +92,28 @@ static void ask_subscribe(struct node *n)
     node_send(n, &p);
 }
 
+const struct topic_plan *node_registers(const struct node *n)
+{
+    const struct plan *plan = n->plan;
+
+    if (n->names_done < plan->name_count)
+        return &plan->names[n->names_done];
+    return plan->topic.given && plan->topic.type == SN_TOPIC_NORMAL && n->topic_id == 0
+               ? &plan->topic
+               : NULL;
+}
+
 static void ask_register(struct node *n)
 {
+    const struct topic_plan *topic = node_registers(n);
     char name[NODE_TOPIC_TEXT];
+
+    if (!topic)
+        return;
 
     node_send(n, &(struct sn_packet){.type = SN_REGISTER,
                                      .msg_id = n->request_msg_id,
-                                     .body = expand(n, n->plan->topic.name, name)});
+                                     .body = expand(n, topic->name, name)});
 }
 
 static void ask_sleep(struct node *n)

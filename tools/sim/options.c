@@ -18,8 +18,8 @@
 struct raw {
     struct sim_options *out;
     const char *topic, *short_name, *payload, *will;
-    const char *filters[PLAN_FILTERS];
-    unsigned filter_count;
+    const char *filters[PLAN_FILTERS], *names[PLAN_FILTERS];
+    unsigned filter_count, name_count;
     double rate, total_rate, retry_s, sleep_s, loss, duplicate;
     uint32_t predefined, count, window, keep_alive, size, retry_count, sub_qos, will_qos, seed;
     int32_t qos;
@@ -28,7 +28,7 @@ struct raw {
     struct serial_words serial;
 };
 
-enum kind { NUMBER, QOS, REAL, TEXT, FLAG, FILTER };
+enum kind { NUMBER, QOS, REAL, TEXT, FLAG, FILTER, NAME };
 
 #define RAW(member) offsetof(struct raw, member)
 #define OUT(member) (offsetof(struct sim_options, member) | IN_OPTIONS)
@@ -58,6 +58,7 @@ static const struct row {
     {"predefined", "ID", NUMBER, RAW(predefined), 1, 65534, "publish to a predefined topic id"},
     {"short", "XX", TEXT, RAW(short_name), 0, 0, "publish to a short topic name"},
     {"qos", "-1|0|1|2", QOS, RAW(qos), -1, 2, "QoS of what is published (0)"},
+    {"register", "NAME", NAME, 0, 0, 0, "register NAME, too, as often as given"},
     {"retain", NULL, FLAG, OUT(plan.retain), 0, 0, "retain what is published"},
     {"rate", "R", REAL, RAW(rate), 0, 1e6,
      "messages per second and client (1); 0 is as fast as the window allows"},
@@ -160,6 +161,14 @@ static bool take_number(struct raw *raw, const struct row *row, const char *text
     return true;
 }
 
+static bool take_one_of(const char **list, unsigned *count, const struct row *row, const char *text)
+{
+    if (*count == PLAN_FILTERS)
+        return complain(row->name, text, "too many");
+    list[(*count)++] = text;
+    return true;
+}
+
 static bool take(struct raw *raw, const struct row *row, const char *text)
 {
     switch (row->kind) {
@@ -168,11 +177,8 @@ static bool take(struct raw *raw, const struct row *row, const char *text)
     case REAL: return take_number(raw, row, text);
     case TEXT: *(const char **)where(raw, row) = text; return true;
     case FLAG: *(bool *)where(raw, row) = true; return true;
-    case FILTER:
-        if (raw->filter_count == PLAN_FILTERS)
-            return complain(row->name, text, "too many");
-        raw->filters[raw->filter_count++] = text;
-        return true;
+    case FILTER: return take_one_of(raw->filters, &raw->filter_count, row, text);
+    case NAME: return take_one_of(raw->names, &raw->name_count, row, text);
     }
     return false;
 }
@@ -304,6 +310,13 @@ static bool make_plan(struct raw *raw)
     for (unsigned i = 0; i < raw->filter_count; i++)
         if (!parse_topic(&plan->filters[plan->filter_count++], "subscribe", raw->filters[i]))
             return false;
+    for (unsigned i = 0; i < raw->name_count; i++) {
+        struct topic_plan *name = &plan->names[plan->name_count++];
+        if (!parse_topic(name, "register", raw->names[i]))
+            return false;
+        if (name->type != SN_TOPIC_NORMAL)
+            return complain("register", raw->names[i], "not a name");
+    }
     if (out->net.node_id_size > 0 && out->net.node_id_size < 4 &&
         out->net.clients >= 1U << (8 * out->net.node_id_size)) {
         fprintf(stderr, "mqtt-sn-sim: node ids of %u octets cannot name %u clients\n",
