@@ -11,7 +11,7 @@ static inline int run_case(const char *name, TCase *tc)
     Suite *suite = suite_create(name);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
+    srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

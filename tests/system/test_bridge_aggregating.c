@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/support/run.h"
 #include "tests/system/bridge_world.h"
 
 static struct world *w;
@@ -407,7 +408,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("bridge aggregating");
     TCase *tc = tcase_create("aggregating");
 
     tcase_set_timeout(tc, 60);
@@ -423,10 +423,5 @@ int main(void)
     tcase_add_loop_test(tc, a_broker_restart_with_many_sessions, 0, 2);
     tcase_add_test(tc, the_brokers_queue_survives_a_restart_of_the_gateway);
     tcase_add_loop_test(tc, retained_messages_do_not_come_again_after_a_restart, 0, 2);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_case("bridge aggregating", tc);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/support/run.h"
 #include "tests/system/bridge_world.h"
 #include "tests/system/fake_broker.h"
 
@@ -256,7 +257,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("bridge answers");
     TCase *tc = tcase_create("answers");
 
     tcase_set_timeout(tc, 60);
@@ -268,10 +268,5 @@ int main(void)
     tcase_add_test(tc, repetitions_after_a_loss_are_dropped);
     tcase_add_test(tc, what_is_never_acknowledged_is_given_up);
     tcase_add_test(tc, loss_with_will_says_so_in_mqtt_5);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_case("bridge answers", tc);
 }

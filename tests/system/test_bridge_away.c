@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "tests/support/run.h"
 #include "tests/system/bridge_world.h"
 #include "tests/system/fake_broker.h"
 
@@ -535,7 +536,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("bridge away");
     TCase *tc = tcase_create("away");
 
     tcase_set_timeout(tc, 60);
@@ -556,10 +556,5 @@ int main(void)
     tcase_add_loop_test(tc, a_kept_message_tells_when_it_came, 0, 3);
     tcase_add_loop_test(tc, it_still_does_when_published_again, 0, 2);
     tcase_add_test(tc, what_comes_between_the_loss_and_its_news_is_taken);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_case("bridge away", tc);
 }

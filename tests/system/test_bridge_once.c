@@ -3,6 +3,7 @@
  * broker has to find its session again, although the session began clean. */
 #include <stdlib.h>
 
+#include "tests/support/run.h"
 #include "tests/system/bridge_world.h"
 #include "tests/system/fake_broker.h"
 
@@ -170,7 +171,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("bridge once");
     TCase *tc = tcase_create("once");
 
     tcase_set_timeout(tc, 60);
@@ -178,10 +178,5 @@ int main(void)
     tcase_add_test(tc, an_old_session_is_dropped_first);
     tcase_add_test(tc, an_old_session_that_stays_is_overridden);
     tcase_add_test(tc, a_session_that_is_kept_is_found);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_case("bridge once", tc);
 }

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "tests/support/run.h"
 #include "tests/system/bridge_world.h"
 
 static struct world *w;
@@ -206,7 +207,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("bridge restart");
     TCase *tc = tcase_create("restart");
 
     tcase_set_timeout(tc, 60);
@@ -219,10 +219,5 @@ int main(void)
     tcase_add_loop_test(tc, clean_start_finds_nothing, 0, 2);
     tcase_add_loop_test(tc, will_of_a_clean_session_is_published_before_it_goes, 0, 2);
     tcase_add_test(tc, without_a_store_nothing_is_kept);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_case("bridge restart", tc);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/support/run.h"
 #include "tests/system/bridge_world.h"
 #include "tests/system/fake_broker.h"
 
@@ -349,7 +350,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("bridge shared");
     TCase *tc = tcase_create("shared");
 
     tcase_set_timeout(tc, 60);
@@ -364,10 +364,5 @@ int main(void)
     tcase_add_test(tc, what_waits_is_given_back);
     tcase_add_test(tc, what_a_session_already_had_waits_for_its_link);
     tcase_add_test(tc, wills_that_wait_are_bounded);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_case("bridge shared", tc);
 }

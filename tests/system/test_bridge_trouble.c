@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/support/run.h"
 #include "tests/system/bridge_world.h"
 #include "tests/system/fake_broker.h"
 
@@ -320,7 +321,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("bridge trouble");
     TCase *tc = tcase_create("trouble");
 
     tcase_set_timeout(tc, 60);
@@ -336,10 +336,5 @@ int main(void)
     tcase_add_test(tc, client_lost_with_a_publish_under_way);
     tcase_add_test(tc, client_that_came_back_is_not_announced_as_lost);
     tcase_add_test(tc, waiting_wills_do_not_hold_up_the_end);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_case("bridge trouble", tc);
 }
