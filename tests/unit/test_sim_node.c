@@ -31,7 +31,7 @@ START_TEST(answers_the_will_prompts)
     starts();
     says("CONNECT will clean");
     hears_accept(SN_WILLTOPICREQ, 0, 0);
-    says("WILLTOPIC qos=1 retain topic=\"w/n7\"");
+    says("WILLTOPIC qos=1 retain will_topic=\"w/n7\"");
     hears_accept(SN_WILLTOPICREQ, 0, 0); /* came twice: no second answer */
     is_silent();
     hears_accept(SN_WILLMSGREQ, 0, 0);
