@@ -21,6 +21,7 @@ struct core *core_new(const struct config *config, const struct core_sink *sink,
     memcpy(&core->key, seed, sizeof core->key);
     core->sessions.key = &core->key;
     core->keeps_offline = config->broker.offline == OFFLINE_STORE;
+    core->keeps_wills = *config->store.path && config->store.sync != SYNC_OFF;
     core->qos2_safe = config->broker.qos2_subscriptions == QOS2_SAFE;
     core->can_keep_later =
         config->broker.mqtt_version == MQTT_VERSION_5 && config->broker.session_grace > 0;

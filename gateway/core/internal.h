@@ -48,6 +48,7 @@ struct core {
     bool broker_up;
     /* As the bridge was started with them; a reload does not change these. */
     bool keeps_offline;  /* [broker] offline = store */
+    bool keeps_wills;    /* there is a store, so that they outlive the gateway */
     bool qos2_safe;      /* QoS 2 subscriptions are served with QoS 1 upstream */
     bool can_keep_later; /* a clean session's connection may still become a kept one */
     struct core_link links[256];

@@ -202,17 +202,6 @@ bool core_restore(struct core *core, msec_t now, const struct record *record)
     return done;
 }
 
-/* The client left: it is served as before the restart, and with it goes the will that waits behind
- * its backlog. */
-static void go_on_parting(struct core *core, struct session *s)
-{
-    bool with_will = s->backlog && s->state == LOST && s->will.topic.len > 0 && !s->will_updated;
-
-    if (with_will)
-        s->parting = PARTING_WITH_WILL;
-    upstream_open(core, s, with_will ? &s->will : NULL, false, !s->clean, true);
-}
-
 /* The clients' broker connections come back, and what waits for a client goes out as soon as the
  * links can carry it. */
 void core_restored(struct core *core, msec_t now)
@@ -225,7 +214,7 @@ void core_restored(struct core *core, msec_t now)
         if (session_live(s))
             upstream_restore(core, s, now);
         else if (s->backlog || upstream_forgets(core, s))
-            go_on_parting(core, s);
+            upstream_open(core, s, NULL, false, !s->clean, true); /* it left */
         if (session_live(s) && s->state == ACTIVE && s->outbox.count > 0)
             deadline_set(&core->deadlines, &s->deadline, now + 1);
     }

@@ -52,13 +52,39 @@ static bool publish_own_will(struct core *core, struct session *s)
     return done;
 }
 
+/* An open connection of its own whose end makes the broker publish the newest will, in its order.
+ */
+static bool broker_would(const struct core *core, const struct session *s)
+{
+    return core->config->gateway.mode == MODE_TRANSPARENT && s->upstream == UPSTREAM_OPEN &&
+           !s->will_updated && !s->backlog;
+}
+
+/* With a store a will that the gateway must see to is kept like what the client published, behind
+ * that, until the broker has acknowledged it. A broker that lived on while it could not be reached
+ * publishes the one it has, too. */
+static bool keep_will(struct core *core, struct session *s, msec_t now)
+{
+    const struct will *w = &s->will;
+    const struct bridge_message m = {w->topic, w->payload, w->qos, w->retain};
+
+    if (!core->keeps_wills || w->topic.len == 0 || broker_would(core, s) ||
+        !spool_take(core, s, now, &m, false))
+        return false;
+    count(core, COUNT_wills_kept);
+    /* Else it fires again when the connection breaks before it can be closed. */
+    core->sink.request(core->sink.self, &(struct bridge_request){.type = BRIDGE_SET_WILL,
+                                                                 .session = session_ref(s)});
+    return true;
+}
+
 void client_lost(struct core *core, struct session *s, msec_t now)
 {
     bool broker_has_it = s->will.topic.len > 0 || s->will_updated;
 
     count(core, COUNT_lost_clients);
     core_notice(core, NOTICE_LOST, s, 0);
-    if (s->will_updated && publish_own_will(core, s))
+    if (keep_will(core, s, now) || (s->will_updated && publish_own_will(core, s)))
         broker_has_it = false; /* and the older one there must not fire */
     upstream_part(core, s, broker_has_it ? BRIDGE_WITH_WILL : BRIDGE_POLITELY);
     leave(core, s, LOST, now);

@@ -149,7 +149,7 @@ static bool send_one(struct core *core, struct backlog *b, msec_t now)
     uint32_t others = b->under_way;
 
     spool_set_ready(&core->spool, b, false);
-    if (!m)
+    if (!m || (m->qos == 0 && others > 0)) /* over shared connections it would overtake them */
         return true;
     spool_set_ready(&core->spool, b, true);
     m->under_way = true; /* the answer may come at once */

@@ -50,6 +50,7 @@ static const struct config *config_variant(uint8_t bits)
     c->sleep.keep_qos0 = !(bits & 1);
     c->sleep.strict = bits & 2;
     c->broker.offline = bits & 32 ? OFFLINE_REJECT : OFFLINE_STORE;
+    c->store.path = bits & 16 ? "kept" : "";
     c->store.keep_qos0 = bits & 64;
     c->spool.keep_qos0 = bits & 4;
     c->spool.received_at = bits & 4;

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from device import publish_packet
+from device import SHORT, publish_packet
 from gateway import AGGREGATING, QUICK, both_versions, only_transparent, run
 from waiting import until
 
@@ -134,6 +134,25 @@ def test_a_client_that_left_gets_what_came_before_during_and_after_a_restart(
         broker.until_taken("sensor-1", 3)
     device.connect(clean=False)
     assert [device.take().data for _ in range(3)] == [b"before", b"during", b"after"]
+
+
+@both_versions
+@pytest.mark.parametrize("clean", [True, False])
+def test_a_will_that_waits_for_the_broker_survives(gateway, device, broker, observer, clean):
+    """Behind what its client published, and once."""
+    device.connect(clean=clean, keep_alive=1, will=("wi", b"gone", 1, False))
+    broker.kill()
+    until(lambda: not observer.subscribed, "the observer to lose the broker")
+    device.publish("wi", b"last words", tid_type=SHORT)
+    until(lambda: gateway.counters()["core.lost_clients"] == 1, "the client to be lost")
+    gateway.kill()
+    gateway.start().until_listening().signal(signal.SIGSTOP)
+    broker.start()
+    observer.until_subscribed()
+    gateway.signal(signal.SIGCONT)
+    observer.hears("wi", b"gone")
+    assert observer.payloads("wi") == [b"last words", b"gone"]
+    until(lambda: gateway.counters()["core.spool_forwarded"] == 2, "the spool to be empty")
 
 
 def test_nothing_is_acknowledged_before_it_is_written(gateway, device, broker, observer, hold):
