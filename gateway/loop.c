@@ -376,8 +376,8 @@ static void on_bridge_stopped(void *self)
 
 void loop_stop(struct gateway *g)
 {
-    if (!store_keeps(
-            g->store)) /* else the next run goes on with the clients, and they notice nothing */
+    /* With a store the next run goes on with the clients, and they notice nothing. */
+    if (!store_keeps(g->store))
         core_stop(g->core);
     g->stopping = true;
     g->stop_at = uv_now(&g->uv) + LINKS_STOP_MS;

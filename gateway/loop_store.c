@@ -40,12 +40,11 @@ int loop_store_open(struct gateway *g, char *error, size_t size)
     msec_t began = clock_now();
     int code = store_open(&g->store, g->config, error, size);
 
-    if (code == 0)
-        store_may_wait(g->store, hold, g);
-    if (code == 0)
-        store_adopt_orphans(g->store);
-    if (code == 0)
-        code = store_restore(g->store, restore_one, &r, error, size);
+    if (code != 0)
+        return code;
+    store_may_wait(g->store, hold, g);
+    store_adopt_orphans(g->store);
+    code = store_restore(g->store, restore_one, &r, error, size);
     if (code != 0)
         return code;
     if (r.sessions + r.spooled > 0)

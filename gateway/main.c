@@ -72,7 +72,13 @@ static void apply_level(const struct daemon *d)
     log_set_level(d->current->log.level + d->command.verbosity);
 }
 
-/* Each client costs a descriptor, that of its broker connection. */
+/* Of broker connections, at the most. */
+static uint32_t descriptors_for_clients(const struct config *config)
+{
+    return config->gateway.mode == MODE_AGGREGATING ? config->broker.connections
+                                                    : config->gateway.max_clients;
+}
+
 static void raise_descriptor_limit(const struct config *config)
 {
     struct rlimit limit;
@@ -82,7 +88,7 @@ static void raise_descriptor_limit(const struct config *config)
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     getrlimit(RLIMIT_NOFILE, &limit);
-    rlim_t wanted = (rlim_t)config->gateway.max_clients + DESCRIPTORS_BESIDE_CLIENTS;
+    rlim_t wanted = (rlim_t)descriptors_for_clients(config) + DESCRIPTORS_BESIDE_CLIENTS;
     if (limit.rlim_cur < wanted)
         log_warning("too few descriptors limit=%lu wanted=%lu; raise LimitNOFILE= or lower "
                     "max_clients",

@@ -3,13 +3,14 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 
 import pytest
 
 from device import INVALID_TOPIC, PREDEFINED, publish_packet
-from gateway import only_transparent, run
+from gateway import AGGREGATING, only_transparent, run
 from ports import free_port
 from waiting import until
 
@@ -186,6 +187,15 @@ def test_an_unknown_broker_name_is_told_and_blocks_nobody(new_gateway, new_devic
     gateway = new_gateway("mqtt://no-such-broker.invalid:1883").start().until_listening()
     gateway.until_logged(r"no-such-broker\.invalid", timeout=30)
     new_device_at(gateway).nothing_pending()
+
+
+@pytest.mark.config(gateway={"max_clients": 1000})
+def test_too_few_descriptors_are_told(broker, observer, new_gateway):
+    """Shared connections need no more than a few."""
+    few = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (500, 500))}
+    gateway = new_gateway(broker.url).start(process_options=few).until_online(observer)
+    told = "too few descriptors limit=500 wanted=1100; raise LimitNOFILE=" in gateway.log()
+    assert told == (not AGGREGATING)
 
 
 def test_sigterm_says_goodbye_to_everybody(gateway, observer, new_device):
