@@ -67,7 +67,7 @@ struct record_subscription {
 
 /* An outbox message or a spooled one. */
 struct record_message {
-    uint64_t sequence;              /* grows over all messages of the gateway; order of a queue */
+    uint64_t sequence;              /* no other message of the gateway has it; order of a queue */
     struct sn_bytes topic, payload; /* topic empty: the client has it (PUBREC) and waits for the
                                        PUBREL of its message id, which follows from the sequence */
     uint8_t qos;

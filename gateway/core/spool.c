@@ -44,7 +44,7 @@ static struct spooled *first_that_came(const struct backlog *b)
 {
     struct spooled *m = b->messages;
 
-    while (m && (m->given_back || m->under_way))
+    while (m && m->given_back)
         m = m->next;
     return m;
 }

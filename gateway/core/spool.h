@@ -21,11 +21,17 @@ struct spooled {
     int64_t received;  /* monotonic ms; below 0: before the machine started */
     uint8_t qos;
     bool retain;
-    bool given_back; /* was under way when the broker went: older than all that came since */
+    bool given_back; /* was under way when the broker went: older than all that came since, and of
+                        a lower sequence */
     bool under_way;  /* handed to the bridge, which will answer */
     uint16_t topic_len;
     uint32_t payload_len;
     uint8_t data[]; /* topic, payload */
+};
+
+/* Sequences that are free for what the bridge gives back. */
+struct gap {
+    uint64_t next, end;
 };
 
 /* Lives as long as it holds a message. */
@@ -33,6 +39,7 @@ struct backlog {
     struct session *owner;   /* NULL: the gateway itself */
     struct backlog **holder; /* the owner's pointer to this */
     struct spooled *messages;
+    struct gap gap; /* in front of its first message */
     uint32_t under_way;
     bool ready;                  /* in the list of those that may send */
     struct backlog *next, *prev; /* of that list */

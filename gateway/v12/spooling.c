@@ -93,6 +93,16 @@ static void arm(struct core *core, msec_t now)
     deadline_set(&core->deadlines, &core->draining, due);
 }
 
+/* As many as the bridge may have had of a client before its first message was kept. */
+static struct gap new_gap(struct core *core)
+{
+    const struct broker_config *broker = &core->config->broker;
+    uint64_t next = core->last_sequence + 1;
+
+    core->last_sequence += broker->max_inflight + broker->max_queued_per_client;
+    return (struct gap){next, core->last_sequence + 1};
+}
+
 bool spool_take(struct core *core, struct session *s, msec_t now, const struct bridge_message *m,
                 bool given_back)
 {
@@ -104,12 +114,15 @@ bool spool_take(struct core *core, struct session *s, msec_t now, const struct b
         count(core, COUNT_spool_too_large);
         return false;
     }
-    struct spooled *kept =
-        spool_push(&core->spool, holder, s, m, ++core->last_sequence, (int64_t)now, given_back);
+    struct gap gap = *holder ? (*holder)->gap : new_gap(core);
+    bool in_front = given_back && gap.next < gap.end;
+    uint64_t sequence = in_front ? gap.next++ : ++core->last_sequence;
+    struct spooled *kept = spool_push(&core->spool, holder, s, m, sequence, (int64_t)now, in_front);
     if (!kept) {
         count(core, COUNT_no_memory);
         return false;
     }
+    (*holder)->gap = gap;
     record_spooled(core, s, kept);
     count(core, COUNT_spooled);
     /* Afterwards, so that the client of this message keeps its backlog. */

@@ -73,20 +73,18 @@ static uint64_t of_received(const struct session *s)
     return all;
 }
 
-/* Without their order: what was given back has a later sequence than what it stands before. */
 static uint64_t of_backlog(const struct backlog *b)
 {
-    uint64_t all = 0;
+    uint64_t sum = 0;
 
     for (const struct spooled *m = b ? b->messages : NULL; m; m = m->next) {
-        uint64_t sum = m->sequence;
+        mix_number(&sum, m->sequence);
         mix_number(&sum, (uint64_t)m->received);
         mix_number(&sum, (uint64_t)m->qos << 1 | m->retain);
         mix(&sum, spooled_topic(m));
         mix(&sum, spooled_payload(m));
-        all += sum;
     }
-    return all;
+    return sum;
 }
 
 static uint64_t of_session(const struct session *s)
