@@ -182,7 +182,8 @@ static bool is_young(struct store *store, const struct record *record)
     case RECORD_RECEIVED:
     case RECORD_RECEIVED_GONE:
     case RECORD_SPOOLED:
-    case RECORD_SPOOLED_GONE: break;
+    case RECORD_SPOOLED_GONE:
+    case RECORD_ID_KEY: break;
     }
     return false;
 }

@@ -49,8 +49,8 @@ int store_open(struct store **store, const struct config *config, char *error, s
 void store_adopt_orphans(struct store *store);
 
 /* Hands out all that is there: the sessions, then their topics, subscriptions, messages and
- * received ids, each kind ordered by session and key, then the spooled messages in the order of
- * their sequence. 0, or an exit code with one line in `error`. */
+ * received ids, each kind ordered by session and key, then what is the gateway's own, then the
+ * spooled messages in the order of their sequence. 0, or an exit code with one line in `error`. */
 int store_restore(struct store *store, void (*each)(void *self, const struct record *record),
                   void *self, char *error, size_t size);
 

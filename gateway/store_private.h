@@ -32,6 +32,7 @@ enum statement {
     PUT_MESSAGE,
     PUT_RECEIVED,
     PUT_SPOOLED,
+    PUT_ID_KEY,
     DROP_SUBSCRIPTION,
     DROP_MESSAGE,
     DROP_RECEIVED,

@@ -155,6 +155,17 @@ static void read_spooled(struct reading *reading, sqlite3_stmt *row, struct reco
     out->type = RECORD_SPOOLED;
 }
 
+static void read_id_key(struct reading *reading, sqlite3_stmt *row, struct record *out)
+{
+    struct sn_bytes key = octets(row, 1);
+
+    out->type = RECORD_ID_KEY;
+    if (key.len == sizeof out->id_key)
+        memcpy(&out->id_key, key.data, key.len);
+    else
+        reading->odd = true;
+}
+
 typedef void reader(struct reading *reading, sqlite3_stmt *row, struct record *out);
 
 /* The next client with this number must not inherit anything. */
@@ -237,6 +248,7 @@ static const struct {
      read_message},
     {"SELECT session, msg_id, topic_id, digest FROM received ORDER BY session, msg_id",
      read_received},
+    {"SELECT 0, value FROM gateway WHERE name = 'client id key'", read_id_key},
 };
 
 void store_adopt_orphans(struct store *store)

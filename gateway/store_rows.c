@@ -25,6 +25,7 @@ static const char *const sql[STATEMENTS] = {
                      "VALUES (?, ?, ?, ?)",
     [PUT_SPOOLED] = "REPLACE INTO spooled (session, sequence, topic, payload, qos, retain, "
                     "received) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    [PUT_ID_KEY] = "REPLACE INTO gateway (name, value) VALUES ('client id key', ?)",
     [DROP_SUBSCRIPTION] = "DELETE FROM subscription WHERE session = ? AND filter = ?",
     [DROP_MESSAGE] = "DELETE FROM message WHERE session = ? AND sequence = ?",
     [DROP_RECEIVED] = "DELETE FROM received WHERE session = ? AND msg_id = ?",
@@ -236,6 +237,14 @@ static int put_received(struct store *store, const struct record *record)
     return rows_run(store, PUT_RECEIVED);
 }
 
+static int put_id_key(struct store *store, const struct record *record)
+{
+    struct binder b = {store, PUT_ID_KEY, 0};
+
+    put_octets(&b, sn_bytes((const uint8_t *)&record->id_key, sizeof record->id_key));
+    return rows_run(store, PUT_ID_KEY);
+}
+
 static int clear(struct store *store, const struct record *record)
 {
     enum statement last = record->type == RECORD_SESSION_GONE ? CLEAR_SESSION : CLEAR_RECEIVED;
@@ -264,6 +273,7 @@ int rows_apply(struct store *store, const struct record *r, int64_t offset)
     case RECORD_SPOOLED: return put_message(store, PUT_SPOOLED, r, offset);
     case RECORD_SPOOLED_GONE:
         return drop(store, DROP_SPOOLED, r->session, (int64_t)r->message.sequence);
+    case RECORD_ID_KEY: return put_id_key(store, r);
     }
     return SQLITE_MISUSE;
 }

@@ -60,6 +60,9 @@ static const char *const steps[] = {
     "  retain INTEGER NOT NULL,"
     "  received INTEGER NOT NULL,"
     "  PRIMARY KEY (session, sequence)) WITHOUT ROWID;",
+    "CREATE TABLE gateway (" /* what is the gateway's own */
+    "  name TEXT PRIMARY KEY,"
+    "  value BLOB NOT NULL) WITHOUT ROWID;",
 };
 
 const struct schema store_schema = {steps, sizeof steps / sizeof *steps};

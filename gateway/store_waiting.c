@@ -38,7 +38,8 @@ static size_t views_of(struct record *record, struct sn_bytes *views[VIEWS_MAX])
     case RECORD_MESSAGE_GONE:
     case RECORD_RECEIVED:
     case RECORD_RECEIVED_GONE:
-    case RECORD_SPOOLED_GONE: return 0;
+    case RECORD_SPOOLED_GONE:
+    case RECORD_ID_KEY: return 0;
     }
     return 0;
 }

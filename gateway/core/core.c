@@ -19,6 +19,9 @@ struct core *core_new(const struct config *config, const struct core_sink *sink,
     core->config = config;
     core->sink = *sink;
     memcpy(&core->key, seed, sizeof core->key);
+    /* Another than that of the tables: of this one anybody sees the results, and it may last. */
+    core->id_key =
+        (struct hash_key){keyed_hash(&core->key, "id 0", 4), keyed_hash(&core->key, "id 1", 4)};
     core->sessions.key = &core->key;
     core->keeps_offline = config->broker.offline == OFFLINE_STORE;
     core->keeps_wills = *config->store.path && config->store.sync != SYNC_OFF;

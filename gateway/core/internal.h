@@ -33,6 +33,8 @@ struct core {
     const struct config *config;
     struct core_sink sink;
     struct hash_key key;
+    struct hash_key id_key; /* of the ids made up for clients that have none */
+    bool id_key_used;       /* so it is recorded, and the next run has it, too */
     struct sessions sessions;
     struct attempt *attempts, *attempt_list;
     uint32_t attempt_count;

@@ -8,7 +8,7 @@
  *
  * Rows belong to a client by its `session` number, 1 and up, which another client may get once
  * RECORD_SESSION_GONE has been told. Session 0 is the gateway itself, which has only spooled
- * messages.
+ * messages and the key of the client ids it makes up.
  */
 #ifndef GATEWAY_CORE_RECORD_H
 #define GATEWAY_CORE_RECORD_H
@@ -31,6 +31,7 @@ enum record_type {
     RECORD_RECEIVED_GONE,     /* `received.msg_id` only: PUBREL came */
     RECORD_SPOOLED,           /* waits for the broker [session, sequence] */
     RECORD_SPOOLED_GONE,      /* `message.sequence` only */
+    RECORD_ID_KEY,            /* for clients without ClientId; one, and it never changes */
 };
 
 enum record_state { RECORD_DISCONNECTED, RECORD_ACTIVE, RECORD_ASLEEP, RECORD_LOST };
@@ -82,6 +83,10 @@ struct record_received {
     uint32_t digest;
 };
 
+struct record_id_key {
+    uint64_t k0, k1;
+};
+
 struct record {
     enum record_type type;
     uint32_t session;
@@ -91,6 +96,7 @@ struct record {
         struct record_subscription subscription;
         struct record_message message;
         struct record_received received;
+        struct record_id_key id_key;
     };
 };
 

@@ -178,3 +178,9 @@ void record_spooled_gone(struct core *core, const struct session *s, const struc
                                 .session = s ? s->slot : 0,
                                 .message = {.sequence = m->sequence}});
 }
+
+void record_id_key(struct core *core)
+{
+    tell(core,
+         &(struct record){.type = RECORD_ID_KEY, .id_key = {core->id_key.k0, core->id_key.k1}});
+}

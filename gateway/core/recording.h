@@ -38,4 +38,6 @@ void record_received_gone(struct core *core, const struct session *s, uint16_t m
 void record_spooled(struct core *core, const struct session *s, const struct spooled *m);
 void record_spooled_gone(struct core *core, const struct session *s, const struct spooled *m);
 
+void record_id_key(struct core *core);
+
 #endif

@@ -167,12 +167,21 @@ static bool restore_spooled(struct core *core, struct session *s, const struct r
     return spool_push(&core->spool, holder, s, &from, r->sequence, r->received, false) != NULL;
 }
 
+static bool restore_id_key(struct core *core, const struct record_id_key *r)
+{
+    core->id_key = (struct hash_key){r->k0, r->k1};
+    core->id_key_used = true;
+    return true;
+}
+
 static bool restore(struct core *core, msec_t now, const struct record *r)
 {
     struct session *s = session_numbered(core, r->session);
 
     if (r->type == RECORD_SESSION)
         return restore_session(core, now, r->session, &r->client);
+    if (r->type == RECORD_ID_KEY)
+        return restore_id_key(core, &r->id_key);
     if (!s && !(r->type == RECORD_SPOOLED && r->session == 0))
         return false;
     switch (r->type) {
@@ -188,7 +197,8 @@ static bool restore(struct core *core, msec_t now, const struct record *r)
     case RECORD_SUBSCRIPTION_GONE:
     case RECORD_MESSAGE_GONE:
     case RECORD_RECEIVED_GONE:
-    case RECORD_SPOOLED_GONE: break;
+    case RECORD_SPOOLED_GONE:
+    case RECORD_ID_KEY: break;
     }
     return false;
 }

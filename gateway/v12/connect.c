@@ -284,13 +284,17 @@ void connect_waits(struct core *core, struct session *s, msec_t now)
     deliver_next(core, s, now);
 }
 
-/* A client id for a client that has none, the same for the same address. */
+/* A client id for a client that has none, the same for the same address. The key keeps it from
+ * being guessed by those who know the address. */
 static struct sn_bytes id_from_address(const struct turn *t, char text[32])
 {
     static const char prefix[] = "mqtt-sn-";
     size_t len = sizeof prefix - 1;
-    uint64_t who = keyed_hash(&t->core->key, t->from, SN_PEER_IDENTITY);
+    uint64_t who = keyed_hash(&t->core->id_key, t->from, SN_PEER_IDENTITY);
 
+    if (!t->core->id_key_used)
+        record_id_key(t->core);
+    t->core->id_key_used = true;
     memcpy(text, prefix, len);
     for (int shift = 60; shift >= 0; shift -= 4)
         text[len++] = "0123456789abcdef"[who >> shift & 0xF];

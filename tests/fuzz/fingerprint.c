@@ -112,6 +112,8 @@ uint64_t fingerprint(const struct core *core)
 {
     uint64_t sum = of_backlog(core->spool.own);
 
+    if (core->id_key_used)
+        mix(&sum, sn_bytes((const uint8_t *)&core->id_key, sizeof core->id_key));
     for (uint32_t i = 0; i < core->sessions.count; i++) {
         const struct session *s = core->sessions.slots[i];
         bool promised = s->client_id.data && !(s->attempt && s->attempt->new_session);

@@ -142,6 +142,26 @@ START_TEST(an_unanswered_qos_2_message_comes_again_under_its_id)
 }
 END_TEST
 
+/* It is known by its address, and that is the same. */
+START_TEST(a_client_without_id_is_still_the_same)
+{
+    story_begin("[gateway]\nallow_empty_client_id = yes\n");
+    connected("", 0);
+    struct sn_bytes id = broker_sees(BRIDGE_OPEN).client_id;
+    client_says(sn_disconnect(0));
+    gateway_says(sn_disconnect(0));
+    ck_assert_uint_eq(recorded(RECORD_ID_KEY), 1);
+    gateway_restarts(10);
+    connected("", 0);
+    ck_assert(sn_bytes_equal(broker_sees(BRIDGE_OPEN).client_id, id));
+    client_says_from(device(2), sn_connect("", 0, 60));
+    gateway_says_to(device(2), sn_connack(SN_ACCEPTED));
+    ck_assert_uint_eq(recorded(RECORD_SESSION), 2);
+    ck_assert_uint_eq(recorded(RECORD_ID_KEY), 1);
+    story_end();
+}
+END_TEST
+
 /* What the broker still has of before must not come back to it. */
 START_TEST(a_clean_connect_that_waits_for_the_broker_is_still_clean)
 {
@@ -551,6 +571,7 @@ int main(void)
     tcase_add_test(tc, only_what_is_unacknowledged_comes_again);
     tcase_add_loop_test(tc, a_released_qos_2_message_is_only_brought_to_its_end, 0, 2);
     tcase_add_test(tc, an_unanswered_qos_2_message_comes_again_under_its_id);
+    tcase_add_test(tc, a_client_without_id_is_still_the_same);
     tcase_add_test(tc, a_clean_connect_that_waits_for_the_broker_is_still_clean);
     tcase_add_test(tc, an_active_client_gets_what_waited_without_asking);
     tcase_add_loop_test(tc, subscriptions_are_made_again, 0, 2);

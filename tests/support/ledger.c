@@ -37,7 +37,8 @@ static size_t views(struct record *r, struct sn_bytes *into[3])
     case RECORD_SUBSCRIPTION_GONE:
     case RECORD_MESSAGE_GONE:
     case RECORD_RECEIVED_GONE:
-    case RECORD_SPOOLED_GONE: break;
+    case RECORD_SPOOLED_GONE:
+    case RECORD_ID_KEY: break;
     }
     return 0;
 }
@@ -73,7 +74,8 @@ static enum record_type rows_of(enum record_type type)
     case RECORD_SUBSCRIPTION:
     case RECORD_MESSAGE:
     case RECORD_RECEIVED:
-    case RECORD_SPOOLED: break;
+    case RECORD_SPOOLED:
+    case RECORD_ID_KEY: break;
     }
     return type;
 }
@@ -81,7 +83,8 @@ static enum record_type rows_of(enum record_type type)
 static bool same_key(const struct record *a, const struct record *b)
 {
     switch (a->type) {
-    case RECORD_SESSION: return true;
+    case RECORD_SESSION:
+    case RECORD_ID_KEY: return true;
     case RECORD_TOPIC: return a->topic.topic_id == b->topic.topic_id;
     case RECORD_SUBSCRIPTION: return sn_bytes_equal(a->subscription.filter, b->subscription.filter);
     case RECORD_RECEIVED: return a->received.msg_id == b->received.msg_id;
@@ -141,7 +144,7 @@ void ledger_apply(struct ledger *ledger, const struct record *record)
     struct record probe = *record;
 
     ledger->writes++;
-    if (record->type == RECORD_RECEIVED || views(&probe, of) > 0) {
+    if (record->type == RECORD_RECEIVED || record->type == RECORD_ID_KEY || views(&probe, of) > 0) {
         put(ledger, record);
         return;
     }

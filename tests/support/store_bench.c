@@ -150,6 +150,8 @@ void bench_write(char *out, const struct record *r)
     if (r->type == RECORD_RECEIVED)
         at += sprintf(at, " msg_id=%u topic_id=%u digest=%" PRIu32, r->received.msg_id,
                       r->received.topic_id, r->received.digest);
+    if (r->type == RECORD_ID_KEY)
+        at += sprintf(at, " %" PRIx64 " %" PRIx64, r->id_key.k0, r->id_key.k1);
     strcpy(at, "\n");
 }
 

@@ -216,7 +216,7 @@ START_TEST(a_read_only_file_is_named)
 }
 END_TEST
 
-/* There is one version yet, so the mechanism is shown with a schema of the test's own. */
+/* The mechanism is shown with a schema of the test's own. */
 static const char *const growing[] = {
     "CREATE TABLE a (x); INSERT INTO a VALUES (1)",
     "ALTER TABLE a ADD COLUMN y; UPDATE a SET y = x + 1",
