@@ -184,41 +184,49 @@ void link_age_pending(struct broker_link *link, msec_t sent_before)
 
 /* Some brokers answer a publish they dislike - too long, forbidden - by ending the connection, and
  * would again for ever. The gateway's own connection is the witness: when it stayed up, the loss
- * was this link's alone, and its oldest publish is to blame. Once may be chance. On a link that
- * clients share the others must not suffer: what was under way is sent again one at a time, and the
- * one that is alone under way at the next such loss it is. With QoS 2 under way that waits for a
- * second loss, because the handshakes start over, too. */
-static bool begins_to_be_careful(struct broker_link *link, struct pending *oldest)
+ * was this link's alone. Of several publishes under way any may be to blame, and the others must
+ * not suffer: they are sent again one at a time, and the one that is alone under way at the next
+ * such loss it is. With QoS 2 under way that waits for a second loss, because the handshakes start
+ * over, too. A publish that was the only one is to blame the second time: once may be chance. */
+static void become_careful(struct broker_link *link)
 {
     struct pending *p;
 
-    if (!link->shared || link->careful || link->pending.count < 2 ||
-        (link->pending.qos2 > 0 && oldest->losses++ == 0))
-        return false;
     link->careful = true;
     TAILQ_FOREACH(p, &link->pending.list, entries)
     p->suspect = true;
     link->discard = link->holds; /* or the library would send them all */
     if (link->discard)
         link_drop_mosq(link);
-    return true;
 }
 
-void link_blame(struct broker_link *link)
+static void refuse_unbearable(struct broker_link *link, struct pending *p)
 {
-    struct pending *p = pending_oldest(&link->pending);
     struct broker_owner *owner = &link->broker->owner;
-    bool alone = link->suspicious && link->broker->witnessed_since <= link->lost_at;
 
-    link->suspicious = false;
-    if (!p || !alone || begins_to_be_careful(link, p) || (++p->losses < 2 && !link->careful))
-        return;
     link->discard = link->holds; /* or the library would send it again */
     link->broker->counters.unbearable++;
     owner->unbearable(owner->self, link, p->token, pending_topic(p));
     link_answered(link, p, BRIDGE_REFUSED);
     if (link->discard)
         link_drop_mosq(link);
+}
+
+void link_blame(struct broker_link *link)
+{
+    struct pending *p = pending_oldest(&link->pending);
+    bool alone = link->suspicious && link->broker->witnessed_since <= link->lost_at;
+
+    link->suspicious = false;
+    if (!p || !alone)
+        return;
+    bool first = p->losses++ == 0;
+    if (link->careful)
+        refuse_unbearable(link, p);
+    else if (link->pending.count > 1 && !(first && link->pending.qos2 > 0))
+        become_careful(link);
+    else if (link->pending.count == 1 && !first)
+        refuse_unbearable(link, p);
 }
 
 static bool publish_qos0(struct broker_link *link, const struct bridge_message *message,

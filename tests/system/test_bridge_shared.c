@@ -8,7 +8,7 @@
 #include "tests/system/bridge_world.h"
 #include "tests/system/fake_broker.h"
 
-enum { CONNECT = 1, PUBLISH = 3, SUBSCRIBE = 8, UNSUBSCRIBE = 10 };
+enum { CONNECT = 1, PUBLISH = 3, PUBREL = 6, SUBSCRIBE = 8, UNSUBSCRIBE = 10 };
 
 static struct world *w;
 static struct fake_broker fake;
@@ -24,9 +24,14 @@ static struct {
 } unacked[32];
 static size_t unacked_count;
 
+static void answer(struct fake_client *client, uint8_t type, uint16_t mid)
+{
+    fake_send(client, (uint8_t[]){type, 2, (uint8_t)(mid >> 8), (uint8_t)mid}, 4);
+}
+
 static void ack(struct fake_client *client, uint16_t mid)
 {
-    fake_send(client, (uint8_t[]){0x40, 2, (uint8_t)(mid >> 8), (uint8_t)mid}, 4);
+    answer(client, 0x40, mid);
 }
 
 static void on_publish(struct fake_client *client, uint8_t first, struct sn_bytes body)
@@ -40,7 +45,7 @@ static void on_publish(struct fake_client *client, uint8_t first, struct sn_byte
         unacked[unacked_count].client = client;
         unacked[unacked_count++].mid = fake_publish_mid(body);
     } else if (first & 6) {
-        ack(client, fake_publish_mid(body));
+        answer(client, first & 4 ? 0x50 : 0x40, fake_publish_mid(body)); /* PUBREC, PUBACK */
     }
 }
 
@@ -57,6 +62,7 @@ static void on_packet(void *self, struct fake_client *client, uint8_t first, str
             fake_send(client, "\x20\x03\0\0\0", 5);
         break;
     case PUBLISH: on_publish(client, first, body); break;
+    case PUBREL: answer(client, 0x70, (uint16_t)(body.data[0] << 8 | body.data[1])); break;
     case SUBSCRIBE:
         asked = true;
         if (deaf)
@@ -176,6 +182,23 @@ START_TEST(the_unbearable_one_is_found_among_others)
     ck_assert_uint_eq(bridge_counters(w->bridge)->unbearable, 1);
     ck_assert_uint_eq(bridge_counters(w->bridge)->losses, 2);
     ck_assert_ptr_nonnull(strstr(w->notices, "client two on each message to t/bad"));
+    end();
+}
+END_TEST
+
+/* A link may break once, whatever is under way. */
+START_TEST(a_loss_with_qos_2_under_way_refuses_nobody)
+{
+    begin();
+    silent = true;
+    opened_all();
+    ck_assert(publish(w, 1, 1, "t", "a", 1));
+    ck_assert(publish(w, 2, 2, "t", "b", 2));
+    await(w, unacked_count == 2);
+    silent = false;
+    fake_hang_up(unacked[0].client);
+    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 1, 1)->result, BRIDGE_OK);
+    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 2, 2)->result, BRIDGE_OK);
     end();
 }
 END_TEST
@@ -356,6 +379,7 @@ int main(void)
     tcase_add_test(tc, a_greedy_session_starves_no_other);
     tcase_add_test(tc, a_closed_sessions_queue_goes_on);
     tcase_add_test(tc, the_unbearable_one_is_found_among_others);
+    tcase_add_test(tc, a_loss_with_qos_2_under_way_refuses_nobody);
     tcase_add_test(tc, a_refused_filter_is_the_affair_of_who_asks);
     tcase_add_test(tc, who_asks_when_the_last_link_is_lost_is_told);
     tcase_add_test(tc, a_broker_without_identifiers_is_given_none);
