@@ -83,7 +83,7 @@ struct shared_link {
 
 /* One session's SUBSCRIBE until it is answered. */
 struct subscriber_ask {
-    struct subscriber_ask *next;
+    struct subscriber_ask *next, *prev;
     uint64_t token;
     uint32_t slot;
     uint8_t qos;
@@ -94,7 +94,7 @@ struct subscriber_ask {
 
 /* What the broker was told of one filter. */
 struct demand {
-    struct subscriber_ask *asks;
+    struct subscriber_ask *asks; /* the oldest first: the last one of a session decides */
     uint32_t next_due;
     uint32_t answered_s; /* the last SUBSCRIBE */
     uint8_t link;

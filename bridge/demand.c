@@ -15,6 +15,7 @@
  *
  * hand_on.c does the rest. */
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "bridge/aggregating.h"
 
@@ -34,30 +35,33 @@ static bool is_one(const struct subscriber_ask *ask, enum which which)
     return which == ASKS_ALL || (which == ASKS_UNDER_WAY ? ask->current : !ask->patient);
 }
 
-/* Takes the first of these out. NULL: there is none. */
+/* Takes the oldest of these out. NULL: there is none. */
 static struct subscriber_ask *take_ask(struct demand *d, enum which which)
 {
-    struct subscriber_ask **at = &d->asks, *ask;
+    struct subscriber_ask *ask = d->asks;
 
-    while (*at && !is_one(*at, which))
-        at = &(*at)->next;
-    ask = *at;
+    while (ask && !is_one(ask, which))
+        ask = ask->next;
     if (ask)
-        *at = ask->next;
+        DL_DELETE(d->asks, ask);
+    return ask;
+}
+
+static struct subscriber_ask *ask_of(const struct demand *d, uint32_t slot)
+{
+    struct subscriber_ask *ask = d->asks;
+
+    while (ask && ask->slot != slot)
+        ask = ask->next;
     return ask;
 }
 
 static void forget_asks_of(struct demand *d, uint32_t slot)
 {
-    struct subscriber_ask **at = &d->asks;
+    struct subscriber_ask *ask;
 
-    while (*at) {
-        struct subscriber_ask *ask = *at;
-        if (ask->slot != slot) {
-            at = &ask->next;
-            continue;
-        }
-        *at = ask->next;
+    while ((ask = ask_of(d, slot))) {
+        DL_DELETE(d->asks, ask);
         free(ask);
     }
 }
@@ -79,7 +83,8 @@ static void answer_ask(struct aggregating *a, uint32_t number, const struct subs
 
     if (result == BRIDGE_OK)
         filters_grant(a->filters, number, ask->slot, qos);
-    else if (!filters_is_granted(a->filters, number, ask->slot))
+    else if (!filters_is_granted(a->filters, number, ask->slot) &&
+             !ask_of(demand_of(a, number), ask->slot))
         filters_remove(a->filters, number, ask->slot);
     if (s->serial != ask->serial)
         return;
@@ -307,13 +312,12 @@ bool demand_subscribe(struct aggregating *a, const struct bridge_request *r)
         return false;
     }
     struct demand *d = demand_of(a, number);
-    *ask = (struct subscriber_ask){.next = d->asks,
-                                   .token = r->token,
+    *ask = (struct subscriber_ask){.token = r->token,
                                    .slot = slot,
                                    .qos = r->message.qos,
                                    .patient = r->patient,
                                    .serial = a->sessions[slot].serial};
-    d->asks = ask;
+    DL_APPEND(d->asks, ask);
     settle(a, number);
     return true;
 }

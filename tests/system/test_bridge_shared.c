@@ -218,6 +218,34 @@ START_TEST(a_refused_filter_is_the_affair_of_who_asks)
 }
 END_TEST
 
+/* It repeats what is already under way: the second is asked, too, and answered. */
+START_TEST(a_refused_filter_asked_twice_is_answered_twice)
+{
+    begin();
+    opened_all();
+    ck_assert(subscribe(w, 1, 1, "a/bad", 1));
+    ck_assert(subscribe(w, 1, 2, "a/bad", 1));
+    ck_assert_int_eq(expect(w, BRIDGE_SUBSCRIBED, 1, 1)->result, BRIDGE_REFUSED);
+    ck_assert_int_eq(expect(w, BRIDGE_SUBSCRIBED, 1, 2)->result, BRIDGE_REFUSED);
+    end();
+}
+END_TEST
+
+/* The first is under way when the others come. */
+START_TEST(the_last_subscribe_decides)
+{
+    begin();
+    opened_all();
+    for (uint64_t i = 1; i <= 3; i++)
+        ck_assert(subscribe(w, 1, i, "a", i == 2));
+    expect(w, BRIDGE_SUBSCRIBED, 1, 1);
+    ck_assert_uint_eq(expect(w, BRIDGE_SUBSCRIBED, 1, 2)->granted_qos, 1);
+    ck_assert_uint_eq(expect(w, BRIDGE_SUBSCRIBED, 1, 3)->granted_qos, 0);
+    await(w, identified == 3); /* the broker is told to lower it again */
+    end();
+}
+END_TEST
+
 START_TEST(who_asks_when_the_last_link_is_lost_is_told)
 {
     begin();
@@ -381,6 +409,8 @@ int main(void)
     tcase_add_test(tc, the_unbearable_one_is_found_among_others);
     tcase_add_test(tc, a_loss_with_qos_2_under_way_refuses_nobody);
     tcase_add_test(tc, a_refused_filter_is_the_affair_of_who_asks);
+    tcase_add_test(tc, a_refused_filter_asked_twice_is_answered_twice);
+    tcase_add_test(tc, the_last_subscribe_decides);
     tcase_add_test(tc, who_asks_when_the_last_link_is_lost_is_told);
     tcase_add_test(tc, a_broker_without_identifiers_is_given_none);
     tcase_add_test(tc, qos_0_passes_those_who_wait);
