@@ -141,6 +141,7 @@ static void on_link_opened(struct aggregating *a, struct shared_link *l,
     l->given_up = false;
     a->open++;
     demand_opened(a, l, e->session_present);
+    restoring_opened(a, l);
     shared_pump(a, l);
     if (first)
         tell_all_opened(a);
@@ -153,6 +154,7 @@ static void on_link_not_opened(struct aggregating *a, struct shared_link *l,
         bridge_trouble(a->bridge, l->link, "that clients share");
     shared_give_up(a, l);
     demand_failed(a, l);
+    restoring_failed(a, l);
     broker_link_retry(l->link);
     if (a->open == 0)
         answer_waiting(a, e->result);
@@ -166,6 +168,7 @@ static void on_link_closed(struct aggregating *a, struct shared_link *l,
     l->open = false;
     a->open--;
     demand_lost(a, l);
+    restoring_lost(a, l);
     broker_link_retry(l->link);
     if (a->open == 0)
         tell_all_away(a);
@@ -192,7 +195,11 @@ static void on_event(struct bridge *bridge, struct broker_link *link, const stru
     case BRIDGE_CLOSED: on_link_closed(a, l, e); break;
     case BRIDGE_PUBLISHED: shared_answered(a, l, e); break;
     case BRIDGE_SUBSCRIBED:
-    case BRIDGE_UNSUBSCRIBED: demand_answered(a, l, e); break;
+    case BRIDGE_UNSUBSCRIBED:
+        demand_answered(a, l, e);
+        if (a->restoring)
+            restoring_review(a);
+        break;
     case BRIDGE_MESSAGE: hand_on_message(a, l, e); break;
     }
 }
@@ -305,6 +312,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct aggregating *a = timer->data;
 
+    restoring_tick(a);
     for (uint32_t i = 0; i < a->count; i++) {
         shared_pump(a, &a->links[i]);
         demand_ask_next(a, &a->links[i]);
@@ -367,6 +375,7 @@ static bool on_start(struct bridge *bridge)
     a->links = calloc(a->count, sizeof *a->links);
     if (!a->filters || !a->links || !make_links(a))
         return false;
+    restoring_start(a);
     uv_timer_start(&a->tick, on_tick, TICK_MS, TICK_MS);
     return true;
 }

@@ -2,8 +2,8 @@
 /* aggregating - all sessions over a few links
  *
  * What the files of this mode share: aggregating.c (the sessions), shared.c (publishing over the
- * links, a fair share for each), demand.c (what the broker is asked for), hand_on.c (whose a
- * message is).
+ * links, a fair share for each), demand.c (what the broker is asked for), restoring.c (after a
+ * loss, until the broker has been asked again), hand_on.c (whose a message is).
  *
  * A link carries the publishes of the sessions that are hashed to it by client id, and the filters
  * that are hashed to it by their text; both hashes are the same after a restart, as the broker's
@@ -73,6 +73,10 @@ struct shared_link {
     bool present; /* the broker remembered it when it was opened last */
     bool pumping;
     bool given_up; /* its last attempt failed, or the broker is away: nothing may wait */
+    bool expected; /* is soon to be opened, and may have to ask again; see restoring.c */
+    bool hopeless; /* its last attempt failed while others were open */
+    uint64_t opened_at;
+    uint32_t unanswered; /* filters that the broker forgot and has not answered */
     struct upload *uploads;
     uint32_t uploads_free, uploads_used;
     TAILQ_HEAD(, lane) lanes;
@@ -107,6 +111,7 @@ struct demand {
     bool unsure : 1;    /* asked_qos may not have reached the broker */
     bool renew : 1;     /* the broker has forgotten it */
     bool refused : 1;   /* nobody asks again before the next subscriber or connection does */
+    bool awaited : 1;   /* among its link's `unanswered` */
 };
 
 struct aggregating {
@@ -119,7 +124,10 @@ struct aggregating {
     struct filters *filters;
     struct demand *demands; /* by number of the filter */
     uint32_t demands_room;
-    uint8_t run; /* tells subscription identifiers of this process from an earlier one's */
+    bool restoring;       /* publishes of QoS 1 and 2 wait */
+    bool impatient;       /* ... no more */
+    uint64_t restored_at; /* ms; when it last went on */
+    uint8_t run;          /* tells subscription identifiers of this process from an earlier one's */
     uv_timer_t tick;
 };
 
@@ -183,6 +191,16 @@ void demand_failed(struct aggregating *a, struct shared_link *l);
 void demand_ask_next(struct aggregating *a, struct shared_link *l);
 void demand_answered(struct aggregating *a, struct shared_link *l, const struct bridge_event *e);
 void demand_forget(struct aggregating *a, uint32_t number); /* at the end */
+
+/* restoring.c */
+void restoring_start(struct aggregating *a);
+void restoring_opened(struct aggregating *a, struct shared_link *l);
+void restoring_lost(struct aggregating *a, struct shared_link *l);
+/* It will not be opened soon. */
+void restoring_failed(struct aggregating *a, struct shared_link *l);
+/* Have publishes waited long enough? */
+void restoring_review(struct aggregating *a);
+void restoring_tick(struct aggregating *a);
 
 /* hand_on.c */
 void hand_on_message(struct aggregating *a, struct shared_link *l, const struct bridge_event *e);

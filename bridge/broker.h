@@ -73,6 +73,8 @@ void broker_link_connect(struct broker_link *link);
 void broker_link_retry(struct broker_link *link);
 
 bool broker_link_is_open(const struct broker_link *link);
+/* Does the broker forget its session as soon as the connection is lost? */
+bool broker_link_is_forgotten(const struct broker_link *link);
 const char *broker_link_client_id(const struct broker_link *link);
 /* Why it is down: valid while OPENED or CLOSED is told. */
 const struct failure *broker_link_failure(const struct broker_link *link);
@@ -80,6 +82,10 @@ void broker_link_failure_text(const struct broker_link *link, char *into, size_t
 
 /* As door.h says of bridge_hold. Closing ends it. */
 void broker_link_hold(struct broker_link *link, bool on);
+
+/* Publishes of QoS 1 and 2 wait, those included that are to be sent again after a loss. What the
+ * library itself resumes does not: then the broker has the session. Closing ends it. */
+void broker_link_withhold(struct broker_link *link, bool on);
 
 /* As bridge.h says of the requests. `quiet`: no PUBLISHED follows. */
 bool broker_link_publish(struct broker_link *link, uint64_t token,

@@ -97,6 +97,18 @@ static void answer_ask(struct aggregating *a, uint32_t number, const struct subs
 
 /* --- settling --------------------------------------------------------------------------------- */
 
+/* What was lost with the broker's memory is there again, or will not be. */
+static void no_longer_awaited(struct aggregating *a, uint32_t number)
+{
+    struct demand *d = demand_of(a, number);
+
+    if (!d->awaited)
+        return;
+    d->awaited = false;
+    a->links[d->link].unanswered--;
+    a->restored_at = uv_now(a->bridge->loop);
+}
+
 static uint8_t wanted_qos(const struct aggregating *a, uint32_t number)
 {
     uint8_t qos = filters_qos(a->filters, number);
@@ -212,8 +224,10 @@ static void settle(struct aggregating *a, uint32_t number)
     if (d->under_way || d->due)
         return;
     if (is_content(a, number)) {
-        if (!wanted)
+        if (!wanted) {
+            no_longer_awaited(a, number);
             filters_drop(a->filters, number);
+        }
     } else if (!l->open) {
         return; /* demand_opened comes here again */
     } else if (l->asks >= ASKS_MAX) {
@@ -262,6 +276,7 @@ void demand_answered(struct aggregating *a, struct shared_link *l, const struct 
     struct demand *d = demand_of(a, number);
 
     l->asks--;
+    no_longer_awaited(a, number);
     if (e->type == BRIDGE_UNSUBSCRIBED) {
         d->held = d->under_way = false;
     } else {
@@ -349,7 +364,7 @@ void demand_drop(struct aggregating *a, uint32_t slot)
 
 void demand_lost(struct aggregating *a, struct shared_link *l)
 {
-    l->asks = 0;
+    l->asks = l->unanswered = 0;
     l->first_due = l->last_due = 0;
     for (uint32_t number = 1; number <= filters_last(a->filters); number++) {
         if (!demand_is_on(a, number, l))
@@ -357,10 +372,20 @@ void demand_lost(struct aggregating *a, struct shared_link *l)
         struct demand *d = demand_of(a, number);
         struct subscriber_ask *ask;
         d->unsure = d->unsure || d->under_way;
-        d->under_way = d->due = false;
+        d->under_way = d->due = d->awaited = false;
         for (ask = d->asks; ask; ask = ask->next)
             ask->current = false;
     }
+}
+
+static void must_ask_again(struct aggregating *a, struct shared_link *l, uint32_t number)
+{
+    struct demand *d = demand_of(a, number);
+
+    d->renew = d->held;
+    d->held = false;
+    d->awaited = d->asks || filters_subscribers(a->filters, number) > 0;
+    l->unanswered += d->awaited;
 }
 
 void demand_opened(struct aggregating *a, struct shared_link *l, bool present)
@@ -369,14 +394,13 @@ void demand_opened(struct aggregating *a, struct shared_link *l, bool present)
     for (uint32_t number = 1; number <= filters_last(a->filters); number++) {
         if (!demand_is_on(a, number, l))
             continue;
-        struct demand *d = demand_of(a, number);
-        d->refused = false;
-        if (!present) {
-            d->renew = d->held;
-            d->held = false;
-        }
-        settle(a, number);
+        demand_of(a, number)->refused = false;
+        if (!present)
+            must_ask_again(a, l, number);
     }
+    for (uint32_t number = 1; number <= filters_last(a->filters); number++)
+        if (demand_is_on(a, number, l))
+            settle(a, number);
 }
 
 void demand_failed(struct aggregating *a, struct shared_link *l)

@@ -178,6 +178,7 @@ void broker_link_close(struct broker_link *link, enum bridge_close how, enum bro
     if (link->closing)
         return;
     link->held = false;
+    broker_link_withhold(link, false);
     link->close_how = (uint8_t)how;
     link->close_keep = (uint8_t)keep;
     if (link == broker->urgent_link)

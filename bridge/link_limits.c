@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What [broker] max_qos, retain and max_publish_rate allow, because the broker would end the
- * connection on more. */
+ * connection on more, and what the owner allows. */
 #include "bridge/link_private.h"
 
 enum {
@@ -32,6 +32,15 @@ bool link_may_publish(struct broker_link *link)
         return false;
     link->publish_at_us += (1000000 + rate - 1) / rate;
     return true;
+}
+
+void broker_link_withhold(struct broker_link *link, bool on)
+{
+    bool ended = link->withheld && !on;
+
+    link->withheld = on;
+    if (ended && link->state == LINK_OPEN && !link->failed)
+        link_proceed(link);
 }
 
 static void on_pace(uv_timer_t *timer)

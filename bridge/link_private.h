@@ -103,7 +103,8 @@ struct broker_link {
     uint8_t disconnect_reason; /* of the broker's DISCONNECT, and of its CONNACK */
     uint8_t connack_reason;
     bool clean_start : 1, keep_session : 1, urgent : 1, was_open : 1;
-    bool held : 1; /* writes nothing, whatever is queued */
+    bool held : 1;     /* writes nothing, whatever is queued */
+    bool withheld : 1; /* publishes nothing of QoS 1 and 2 */
     bool is_dirty : 1, has_attention : 1, failed : 1, closing : 1, writing : 1, blocked : 1;
     bool is_paced : 1;      /* publishes wait for their turn */
     bool holds : 1;         /* mosq has publishes of ours in flight */

@@ -124,6 +124,8 @@ void link_proceed(struct broker_link *link)
 {
     struct pending *p = pending_oldest(&link->pending), *next;
 
+    if (link->withheld)
+        return;
     if (link->careful && p && p->suspect) {
         if (p->mid == 0)
             take_turn(link, p);
@@ -273,13 +275,12 @@ static bool mids_are_used_up(const struct broker_link *link)
 }
 
 /* Behind those that wait already: for their turn, for the one that is under way while careful, or
- * for another connection.
- */
+ * for another connection. */
 static void wait_in_line(struct broker_link *link, struct pending *p)
 {
     p->sent_at = broker_now(link->broker);
     p->stamp = link->mids;
-    if (link->careful || link->failed)
+    if (link->careful || link->failed || link->withheld)
         return;
     link->broker->counters.paced++;
     link_wait_for_turn(link);
@@ -316,7 +317,7 @@ static bool publish_acked(struct broker_link *link, uint64_t token,
     p->quiet = quiet;
     p->received_at = time_of_receipt(link, kept_ms);
     counters->published++;
-    if (link->careful || link->is_paced || just_lost || !link_may_publish(link))
+    if (link->careful || link->is_paced || link->withheld || just_lost || !link_may_publish(link))
         wait_in_line(link, p);
     else
         hand_over(link, p);

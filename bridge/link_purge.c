@@ -26,6 +26,11 @@ bool link_is_persistent(const struct broker_link *link)
            (link->keep_session || broker->keeps_clean);
 }
 
+bool broker_link_is_forgotten(const struct broker_link *link)
+{
+    return broker_mqtt5(link->broker) ? link->expiry == 0 : !link_is_persistent(link);
+}
+
 bool link_clean_flag(const struct broker_link *link)
 {
     if (!*link->client_id)

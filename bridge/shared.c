@@ -53,13 +53,13 @@ static void free_upload(struct shared_link *l, uint32_t i)
     l->uploads_used--;
 }
 
-/* The answer may come before this returns. False: there is no place. */
-static bool send_off(struct shared_link *l, struct upload upload,
+/* The answer may come before this returns. False: there is no place, or it is not the time. */
+static bool send_off(const struct aggregating *a, struct shared_link *l, struct upload upload,
                      const struct bridge_message *message, uint64_t kept_ms)
 {
     uint32_t i = l->uploads_free;
 
-    if (i == 0 || !l->open)
+    if (i == 0 || !l->open || (a->restoring && message->qos > 0))
         return false;
     l->uploads_free = l->uploads[i].next;
     l->uploads_used++;
@@ -143,10 +143,10 @@ bool shared_publish(struct aggregating *a, struct session *s, const struct bridg
     if (r->message.qos == 0) {
         if (a->qos0 && broker_link_is_open(a->qos0))
             return broker_link_publish_kept(a->qos0, 0, &r->message, r->kept_ms);
-        return send_off(l, upload, &r->message, r->kept_ms) || bridge_turn_away(a->bridge, r);
+        return send_off(a, l, upload, &r->message, r->kept_ms) || bridge_turn_away(a->bridge, r);
     }
     /* Nobody passes those who wait. */
-    if (TAILQ_EMPTY(&l->lanes) && send_off(l, upload, &r->message, r->kept_ms))
+    if (TAILQ_EMPTY(&l->lanes) && send_off(a, l, upload, &r->message, r->kept_ms))
         return true;
     return wait_in_lane(a, l, s, r->session, r);
 }
@@ -182,8 +182,8 @@ void shared_publish_will(struct aggregating *a, struct session *s, uint32_t slot
     counters_of(a)->wills_published++;
     /* Behind what the session published before, whatever its QoS. */
     if (TAILQ_EMPTY(&l->lanes) &&
-        send_off(l, (struct upload){.session = ref, .serial = s->serial, .is_will = true}, &message,
-                 0))
+        send_off(a, l, (struct upload){.session = ref, .serial = s->serial, .is_will = true},
+                 &message, 0))
         return;
     if (!s->lane)
         s->lane = new_lane(l, ref, s->serial);
@@ -212,7 +212,7 @@ static bool serve_one(struct aggregating *a, struct shared_link *l)
         .session = lane->session, .token = p->token, .serial = lane->serial, .is_will = p->quiet};
     /* Out of the lane first: its answer may come at once, and bring a request. */
     pending_detach(&lane->waiting, p);
-    if (!send_off(l, upload, &message, kept_ms)) {
+    if (!send_off(a, l, upload, &message, kept_ms)) {
         pending_put_back(&lane->waiting, p);
         return false;
     }

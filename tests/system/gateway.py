@@ -28,6 +28,10 @@ def only_transparent(reason):
     return pytest.mark.skipif(AGGREGATING, reason=reason)
 
 
+def only_aggregating(reason):
+    return pytest.mark.skipif(not AGGREGATING, reason=reason)
+
+
 # For the main stories: the same must happen over either version of MQTT.
 both_versions = pytest.mark.parametrize("mqtt_version", ["5", "3.1.1"])
 

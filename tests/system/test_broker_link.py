@@ -10,7 +10,7 @@ from scapy.contrib import mqttsn as sn
 from scapy.contrib.mqttsn import MQTTSN
 
 from device import CONGESTION, SHORT, publish_packet
-from gateway import AGGREGATING, both_versions, only_transparent
+from gateway import AGGREGATING, both_versions, only_aggregating, only_transparent
 from waiting import PATIENCE, until
 
 AWAY = {"broker": {"ack_timeout": 1, "connect_timeout": 1}}
@@ -161,6 +161,32 @@ def test_a_sleepers_queue_survives_a_broker_restart(broker, observer, device):
     broker.kill()
     broker.start()
     assert [message.data for message in device.wake()] == [b"1"]
+
+
+@both_versions
+@only_aggregating("with connections of their own each device comes back by itself")
+@pytest.mark.parametrize("offline", ["store", "reject"])
+def test_what_is_acknowledged_after_a_restart_reaches_all_subscribers(
+    broker, observer, new_gateway, new_device_at, offline
+):
+    """mosquitto has forgotten every filter, and the shared connections come back one by one."""
+    gateway = new_gateway(broker.url, {"broker": {"offline": offline}})
+    gateway.start().until_listening().until_online(observer)
+    pairs = [(new_device_at(gateway, f"s{i}"), new_device_at(gateway, f"h{i}")) for i in range(15)]
+    for i, (speaker, hearer) in enumerate(pairs):
+        speaker.connect()
+        speaker.tid = speaker.register(f"to/h{i}")
+        hearer.connect()
+        hearer.subscribe(f"to/h{i}", qos=1)
+    broker.kill()
+    broker.start()
+    for number in range(10):
+        for speaker, _ in pairs:
+            publish_until_accepted(speaker, speaker.tid, b"%d" % number)
+    for _, hearer in pairs:
+        heard = set()
+        while heard != {b"%d" % number for number in range(10)}:
+            heard.add(hearer.take().data)
 
 
 @both_versions
