@@ -83,6 +83,7 @@ struct session {
     uint64_t connect_digest;
     struct sn_peer peer;
     msec_t last_heard;
+    msec_t accepted_at;    /* its last CONNECT (A5) */
     msec_t register_pause; /* the client answered congestion: no REGISTER before (A15) */
     msec_t publish_pause;  /* nor PUBLISH */
     struct deadline deadline;

@@ -154,6 +154,7 @@ static bool accept(struct core *core, struct session *s, struct attempt *a, msec
     s->connect_digest = a->connect_digest;
     s->will_dialogue = (a->flags & SN_FLAG_WILL) && a->will.topic.len > 0;
     s->heard_since_accept = false;
+    s->accepted_at = now;
     s->parting = NOT_PARTING;
     s->last_heard = now;
     attempt_free(core, a);
@@ -319,6 +320,19 @@ static uint8_t check_connect(const struct turn *t, struct sn_bytes client_id)
     return SN_ACCEPTED;
 }
 
+/* Nothing but this very CONNECT has come since it was accepted. With Will=1 it is a repetition only
+ * as long as the radio may still repeat it: a device that rebooted waits for WILLTOPICREQ, and some
+ * take nothing else, so they would never be connected again. */
+static bool accepted_already(const struct turn *t)
+{
+    const struct session *s = t->s;
+
+    if (!s || s->state != ACTIVE || s->heard_since_accept || s->connect_digest != t->digest)
+        return false;
+    return !(t->p->flags & SN_FLAG_WILL) ||
+           t->now - s->accepted_at < retry_interval(t->core, t->from);
+}
+
 /* The radio repeated the CONNECT: the same answer again (A5). True when that is what it was. */
 static bool answered_again(const struct turn *t)
 {
@@ -331,8 +345,7 @@ static bool answered_again(const struct turn *t)
             reply_type(t, SN_WILLMSGREQ);
         return true; /* while OPENING the CONNACK is on its way */
     }
-    if (!a && t->s && t->s->state == ACTIVE && !t->s->heard_since_accept &&
-        t->s->connect_digest == t->digest) {
+    if (!a && accepted_already(t)) {
         connack(t->core, t->from, SN_ACCEPTED);
         return true;
     }

@@ -76,6 +76,28 @@ START_TEST(a5_connect_repeated_after_willtopic_gets_the_last_prompt)
 }
 END_TEST
 
+/* A5: one CONNECT that the radio repeats is answered again; but a device that reboots before it has
+ * said anything sends the very same one, waits for the prompt, and may take nothing else. */
+START_TEST(a5_a_reboot_soon_after_the_connect_is_asked_for_its_will)
+{
+    story_begin(NULL);
+    connected_with_will(0, "w", "gone");
+    broker_looks_away();
+    client_says(sn_connect("sensor-1", SN_FLAG_WILL, 60));
+    gateway_says(sn_connack(SN_ACCEPTED));
+    pass(seconds(6));
+    client_says(sn_connect("sensor-1", SN_FLAG_WILL, 60));
+    gateway_says(sn_connack(SN_ACCEPTED));
+    pass(seconds(6)); /* T_retry since the CONNACK, though not since its repetition */
+    connected_with_will(0, "w", "gone");
+    ck_assert(!broker_saw(BRIDGE_OPEN) && !broker_saw(BRIDGE_CLOSE));
+    pass(seconds(11));
+    connected_with_will(0, "w", "really gone");
+    broker_holds("w", "really gone");
+    story_end();
+}
+END_TEST
+
 START_TEST(a4_connect_from_sleep_with_will_runs_the_prompts)
 {
     story_begin(NULL);
@@ -317,6 +339,7 @@ int main(void)
     tcase_add_test(tc, the_digests_dialogue);
     tcase_add_test(tc, each_step_repeated_gets_its_answer_again);
     tcase_add_test(tc, a5_connect_repeated_after_willtopic_gets_the_last_prompt);
+    tcase_add_test(tc, a5_a_reboot_soon_after_the_connect_is_asked_for_its_will);
     tcase_add_test(tc, a4_connect_from_sleep_with_will_runs_the_prompts);
     tcase_add_test(tc, clean_0_will_0_uses_the_stored_will_again);
     tcase_add_test(tc, clean_1_deletes_the_stored_will);
