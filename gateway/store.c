@@ -183,7 +183,9 @@ static bool is_young(struct store *store, const struct record *record)
     case RECORD_RECEIVED_GONE:
     case RECORD_SPOOLED:
     case RECORD_SPOOLED_GONE:
-    case RECORD_ID_KEY: break;
+    case RECORD_ID_KEY:
+    case RECORD_PLACE:
+    case RECORD_PLACE_GONE: break;
     }
     return false;
 }

@@ -54,6 +54,10 @@ void store_adopt_orphans(struct store *store);
 int store_restore(struct store *store, void (*each)(void *self, const struct record *record),
                   void *self, char *error, size_t size);
 
+/* Likewise the places, which are not the sessions' and wanted later. */
+int store_restore_places(struct store *store, void (*each)(void *self, const struct record *record),
+                         void *self, char *error, size_t size);
+
 /* Is there a file? */
 bool store_keeps(const struct store *store);
 

@@ -166,6 +166,13 @@ static void read_id_key(struct reading *reading, sqlite3_stmt *row, struct recor
         reading->odd = true;
 }
 
+static void read_place(struct reading *reading, sqlite3_stmt *row, struct record *out)
+{
+    out->type = RECORD_PLACE;
+    out->place.filter = octets(row, 1);
+    out->place.connection = (uint32_t)within(reading, row, 2, 1, UINT32_MAX);
+}
+
 typedef void reader(struct reading *reading, sqlite3_stmt *row, struct record *out);
 
 /* The next client with this number must not inherit anything. */
@@ -265,23 +272,14 @@ void store_adopt_orphans(struct store *store)
                  NULL, NULL, NULL); /* what fails now is done at another start */
 }
 
-int store_restore(struct store *store, void (*each)(void *self, const struct record *record),
-                  void *self, char *error, size_t size)
+static int finish(const struct reading *reading, int rc, char *error, size_t size)
 {
-    struct reading reading = {
-        .store = store, .offset = rows_clock_offset(), .each = each, .self = self};
+    struct store *store = reading->store;
     char aside[STORE_PATH_MAX + 48];
-    int rc = SQLITE_OK;
 
-    if (!store->db)
-        return 0;
-    for (size_t i = 0; i < sizeof tables / sizeof *tables && rc == SQLITE_OK; i++)
-        rc = read_all(&reading, tables[i].sql, tables[i].read);
-    if (rc == SQLITE_OK)
-        rc = read_spool(&reading);
-    if (reading.left_out > 0)
+    if (reading->left_out > 0)
         log_warning("left out of %s rows=%zu; their numbers make no sense", store->path,
-                    reading.left_out);
+                    reading->left_out);
     if (rc == SQLITE_OK)
         return 0;
     if ((rc & 0xFF) == SQLITE_CORRUPT && store_file_set_aside(store, aside, sizeof aside))
@@ -290,4 +288,33 @@ int store_restore(struct store *store, void (*each)(void *self, const struct rec
     else
         snprintf(error, size, "%s cannot be read: %s", store->path, sqlite3_errstr(rc));
     return EXIT_IO;
+}
+
+int store_restore(struct store *store, void (*each)(void *self, const struct record *record),
+                  void *self, char *error, size_t size)
+{
+    struct reading reading = {
+        .store = store, .offset = rows_clock_offset(), .each = each, .self = self};
+    int rc = SQLITE_OK;
+
+    if (!store->db)
+        return 0;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables && rc == SQLITE_OK; i++)
+        rc = read_all(&reading, tables[i].sql, tables[i].read);
+    if (rc == SQLITE_OK)
+        rc = read_spool(&reading);
+    return finish(&reading, rc, error, size);
+}
+
+int store_restore_places(struct store *store, void (*each)(void *self, const struct record *record),
+                         void *self, char *error, size_t size)
+{
+    struct reading reading = {.store = store, .each = each, .self = self};
+
+    if (!store->db)
+        return 0;
+    return finish(
+        &reading,
+        read_all(&reading, "SELECT 0, filter, connection FROM place ORDER BY filter", read_place),
+        error, size);
 }

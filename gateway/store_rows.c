@@ -30,6 +30,8 @@ static const char *const sql[STATEMENTS] = {
     [DROP_MESSAGE] = "DELETE FROM message WHERE session = ? AND sequence = ?",
     [DROP_RECEIVED] = "DELETE FROM received WHERE session = ? AND msg_id = ?",
     [DROP_SPOOLED] = "DELETE FROM spooled WHERE session = ? AND sequence = ?",
+    [PUT_PLACE] = "REPLACE INTO place (filter, connection) VALUES (?, ?)",
+    [DROP_PLACE] = "DELETE FROM place WHERE filter = ?",
     [FORGET_TOPICS] = "UPDATE topic SET known = 0 WHERE session = ? AND known",
     [CLEAR_TOPICS] = "DELETE FROM topic WHERE session = ?",
     [CLEAR_SUBSCRIPTIONS] = "DELETE FROM subscription WHERE session = ?",
@@ -245,6 +247,23 @@ static int put_id_key(struct store *store, const struct record *record)
     return rows_run(store, PUT_ID_KEY);
 }
 
+static int put_place(struct store *store, const struct record *record)
+{
+    struct binder b = {store, PUT_PLACE, 0};
+
+    put_text(&b, record->place.filter);
+    put(&b, record->place.connection);
+    return rows_run(store, PUT_PLACE);
+}
+
+static int drop_place(struct store *store, const struct record *record)
+{
+    struct binder b = {store, DROP_PLACE, 0};
+
+    put_text(&b, record->place.filter);
+    return rows_run(store, DROP_PLACE);
+}
+
 static int clear(struct store *store, const struct record *record)
 {
     enum statement last = record->type == RECORD_SESSION_GONE ? CLEAR_SESSION : CLEAR_RECEIVED;
@@ -274,6 +293,8 @@ int rows_apply(struct store *store, const struct record *r, int64_t offset)
     case RECORD_SPOOLED_GONE:
         return drop(store, DROP_SPOOLED, r->session, (int64_t)r->message.sequence);
     case RECORD_ID_KEY: return put_id_key(store, r);
+    case RECORD_PLACE: return put_place(store, r);
+    case RECORD_PLACE_GONE: return drop_place(store, r);
     }
     return SQLITE_MISUSE;
 }

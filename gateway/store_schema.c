@@ -63,6 +63,11 @@ static const char *const steps[] = {
     "CREATE TABLE gateway (" /* what is the gateway's own */
     "  name TEXT PRIMARY KEY,"
     "  value BLOB NOT NULL) WITHOUT ROWID;",
+
+    /* What the broker may hold for connections that clients share. */
+    "CREATE TABLE place ("
+    "  filter TEXT PRIMARY KEY,"
+    "  connection INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 const struct schema store_schema = {steps, sizeof steps / sizeof *steps};

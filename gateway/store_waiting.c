@@ -27,6 +27,8 @@ static size_t views_of(struct record *record, struct sn_bytes *views[VIEWS_MAX])
     case RECORD_TOPIC: views[0] = &record->topic.name; return 1;
     case RECORD_SUBSCRIPTION:
     case RECORD_SUBSCRIPTION_GONE: views[0] = &record->subscription.filter; return 1;
+    case RECORD_PLACE:
+    case RECORD_PLACE_GONE: views[0] = &record->place.filter; return 1;
     case RECORD_MESSAGE:
     case RECORD_SPOOLED:
         views[0] = &record->message.topic;

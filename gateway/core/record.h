@@ -8,7 +8,8 @@
  *
  * Rows belong to a client by its `session` number, 1 and up, which another client may get once
  * RECORD_SESSION_GONE has been told. Session 0 is the gateway itself, which has only spooled
- * messages and the key of the client ids it makes up.
+ * messages, the key of the client ids it makes up and places. Places are no affair of the core:
+ * the bridge tells them and takes them back.
  */
 #ifndef GATEWAY_CORE_RECORD_H
 #define GATEWAY_CORE_RECORD_H
@@ -32,6 +33,8 @@ enum record_type {
     RECORD_SPOOLED,           /* waits for the broker [session, sequence] */
     RECORD_SPOOLED_GONE,      /* `message.sequence` only */
     RECORD_ID_KEY,            /* for clients without ClientId; one, and it never changes */
+    RECORD_PLACE,             /* a filter that the broker may hold for a connection [filter] */
+    RECORD_PLACE_GONE,        /* `place.filter` only */
 };
 
 enum record_state { RECORD_DISCONNECTED, RECORD_ACTIVE, RECORD_ASLEEP, RECORD_LOST };
@@ -87,6 +90,11 @@ struct record_id_key {
     uint64_t k0, k1;
 };
 
+struct record_place {
+    struct sn_bytes filter;
+    uint32_t connection; /* 1 and up */
+};
+
 struct record {
     enum record_type type;
     uint32_t session;
@@ -97,6 +105,7 @@ struct record {
         struct record_message message;
         struct record_received received;
         struct record_id_key id_key;
+        struct record_place place;
     };
 };
 

@@ -198,7 +198,9 @@ static bool restore(struct core *core, msec_t now, const struct record *r)
     case RECORD_MESSAGE_GONE:
     case RECORD_RECEIVED_GONE:
     case RECORD_SPOOLED_GONE:
-    case RECORD_ID_KEY: break;
+    case RECORD_ID_KEY:
+    case RECORD_PLACE:
+    case RECORD_PLACE_GONE: break;
     }
     return false;
 }

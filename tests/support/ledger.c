@@ -25,6 +25,7 @@ static size_t views(struct record *r, struct sn_bytes *into[3])
         return 3;
     case RECORD_TOPIC: into[0] = &r->topic.name; return 1;
     case RECORD_SUBSCRIPTION: into[0] = &r->subscription.filter; return 1;
+    case RECORD_PLACE: into[0] = &r->place.filter; return 1;
     case RECORD_MESSAGE:
     case RECORD_SPOOLED:
         into[0] = &r->message.topic;
@@ -38,7 +39,8 @@ static size_t views(struct record *r, struct sn_bytes *into[3])
     case RECORD_MESSAGE_GONE:
     case RECORD_RECEIVED_GONE:
     case RECORD_SPOOLED_GONE:
-    case RECORD_ID_KEY: break;
+    case RECORD_ID_KEY:
+    case RECORD_PLACE_GONE: break;
     }
     return 0;
 }
@@ -66,6 +68,7 @@ static enum record_type rows_of(enum record_type type)
     case RECORD_MESSAGE_GONE: return RECORD_MESSAGE;
     case RECORD_RECEIVED_GONE: return RECORD_RECEIVED;
     case RECORD_SPOOLED_GONE: return RECORD_SPOOLED;
+    case RECORD_PLACE_GONE: return RECORD_PLACE;
     case RECORD_TOPICS_UNKNOWN: return RECORD_TOPIC;
     case RECORD_SESSION:
     case RECORD_SESSION_WIPED:
@@ -75,7 +78,8 @@ static enum record_type rows_of(enum record_type type)
     case RECORD_MESSAGE:
     case RECORD_RECEIVED:
     case RECORD_SPOOLED:
-    case RECORD_ID_KEY: break;
+    case RECORD_ID_KEY:
+    case RECORD_PLACE: break;
     }
     return type;
 }
@@ -87,6 +91,7 @@ static bool same_key(const struct record *a, const struct record *b)
     case RECORD_ID_KEY: return true;
     case RECORD_TOPIC: return a->topic.topic_id == b->topic.topic_id;
     case RECORD_SUBSCRIPTION: return sn_bytes_equal(a->subscription.filter, b->subscription.filter);
+    case RECORD_PLACE: return sn_bytes_equal(a->place.filter, b->place.filter);
     case RECORD_RECEIVED: return a->received.msg_id == b->received.msg_id;
     case RECORD_MESSAGE:
     case RECORD_SPOOLED: return a->message.sequence == b->message.sequence;
@@ -96,7 +101,8 @@ static bool same_key(const struct record *a, const struct record *b)
     case RECORD_SUBSCRIPTION_GONE:
     case RECORD_MESSAGE_GONE:
     case RECORD_RECEIVED_GONE:
-    case RECORD_SPOOLED_GONE: break;
+    case RECORD_SPOOLED_GONE:
+    case RECORD_PLACE_GONE: break;
     }
     return false;
 }

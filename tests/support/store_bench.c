@@ -152,6 +152,10 @@ void bench_write(char *out, const struct record *r)
                       r->received.topic_id, r->received.digest);
     if (r->type == RECORD_ID_KEY)
         at += sprintf(at, " %" PRIx64 " %" PRIx64, r->id_key.k0, r->id_key.k1);
+    if (r->type == RECORD_PLACE) {
+        at += sprintf(at, " connection=%u", r->place.connection);
+        octets(&at, "filter", r->place.filter);
+    }
     strcpy(at, "\n");
 }
 
@@ -173,6 +177,8 @@ const char *bench_restored(void)
 
     restored[0] = '\0';
     code = store_restore(store, keep_line, &len, store_error, sizeof store_error);
+    if (code == 0)
+        code = store_restore_places(store, keep_line, &len, store_error, sizeof store_error);
     ck_assert_msg(code == 0, "%s", store_error);
     return restored;
 }

@@ -52,6 +52,8 @@ long long bench_query(const char *sql);
     ((struct record){.type = RECORD_SPOOLED, .session = (number), .message = {__VA_ARGS__}})
 #define RECEIVED(number, ...)                                                                      \
     ((struct record){.type = RECORD_RECEIVED, .session = (number), .received = {__VA_ARGS__}})
+#define PLACE(number, text)                                                                        \
+    ((struct record){.type = RECORD_PLACE, .place = {sn_text(text), (number)}})
 #define GONE(what, number) ((struct record){.type = RECORD_##what, .session = (number)})
 
 /* A small message, which its sequence tells apart. */

@@ -68,6 +68,8 @@ START_TEST(every_kind_of_record_comes_back_as_it_was)
     struct record all[16];
     size_t count = some_of_all(all);
 
+    all[count++] = PLACE(UINT32_MAX, "site/+/#");
+    all[count++] = PLACE(1, "tank/#");
     bench_open();
     for (size_t i = 0; i < count; i++)
         record(all[i]);
@@ -134,12 +136,14 @@ START_TEST(what_is_gone_is_gone)
         MESSAGE(1, .sequence = 2, .topic = sn_text("t")),
         RECEIVED(1, .msg_id = 2),
         SPOOLED(1, .sequence = 4, .topic = sn_text("t")),
+        PLACE(1, "stay"),
     };
     const struct record come_and_go[] = {
         SUBSCRIPTION(1, .filter = sn_text("go")),
         MESSAGE(1, .sequence = 1, .topic = sn_text("t")),
         RECEIVED(1, .msg_id = 1),
         SPOOLED(1, .sequence = 3, .topic = sn_text("t")),
+        PLACE(2, "go"),
     };
 
     bench_open();

@@ -251,6 +251,24 @@ START_TEST(an_older_file_takes_the_steps_it_lacks)
 }
 END_TEST
 
+START_TEST(a_file_of_the_first_version_takes_what_came_later)
+{
+    const struct schema first = {store_schema.steps, 1};
+    sqlite3 *db = opened();
+
+    ck_assert_int_eq(schema_migrate(db, &first), SQLITE_OK);
+    ck_assert_int_eq(
+        sqlite3_exec(db, "INSERT INTO topic VALUES (1, 7, 'a', 1, 0)", NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(db);
+    bench_open();
+    record(PLACE(5, "a/#"));
+    ck_assert(commit());
+    ck_assert_int_eq(bench_query("SELECT connection FROM place"), 5);
+    ck_assert_int_eq(bench_query("SELECT topic_id FROM topic"), 7);
+}
+END_TEST
+
 START_TEST(a_step_that_fails_leaves_the_file_as_it_was)
 {
     static const char *const broken[] = {
@@ -286,6 +304,7 @@ int main(void)
     tcase_add_test(tc, a_directory_without_permission_is_named);
     tcase_add_test(tc, a_read_only_file_is_named);
     tcase_add_test(tc, an_older_file_takes_the_steps_it_lacks);
+    tcase_add_test(tc, a_file_of_the_first_version_takes_what_came_later);
     tcase_add_test(tc, a_step_that_fails_leaves_the_file_as_it_was);
     return run_case("store_file", tc);
 }
