@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge/aggregating.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -15,16 +14,6 @@ struct session *aggregated_session(const struct aggregating *a, struct session_r
         return NULL;
     struct session *s = &a->sessions[ref.slot];
     return s->client_id && s->generation == ref.generation ? s : NULL;
-}
-
-/* FNV-1a: the same in every run, because the broker remembers what was asked over which link. */
-uint32_t shared_number(const struct aggregating *a, struct sn_bytes text)
-{
-    uint32_t hash = 2166136261u;
-
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ text.data[i]) * 16777619u;
-    return (hash ^ hash >> 16) % a->count;
 }
 
 /* NULL when memory is short. The core's slots are dense and it bounds them. */
@@ -179,12 +168,16 @@ static void on_event(struct bridge *bridge, struct broker_link *link, const stru
     struct aggregating *a = bridge->own;
     uint32_t number = e->session.slot;
 
-    if (number == a->count) {
+    if (number == QOS0_LINK) {
         if ((e->type == BRIDGE_OPENED && e->result != BRIDGE_OK) || e->type == BRIDGE_CLOSED)
             broker_link_retry(link);
         return;
     }
     struct shared_link *l = &a->links[number];
+    if (l->link != link) {
+        counters_of(a)->unwanted++; /* it is closed, and has no filters */
+        return;
+    }
     switch (e->type) {
     case BRIDGE_OPENED:
         if (e->result == BRIDGE_OK)
@@ -317,44 +310,8 @@ static void on_tick(uv_timer_t *timer)
         shared_pump(a, &a->links[i]);
         demand_ask_next(a, &a->links[i]);
     }
-}
-
-/* Nothing of an earlier run is left to wait for unless the store has kept who waits. */
-static bool survives_restart(const struct config *config)
-{
-    return *config->store.path && config->store.sync != SYNC_OFF;
-}
-
-static struct broker_link *new_link(struct aggregating *a, uint32_t number)
-{
-    const struct config *config = a->bridge->config;
-    bool ordered = number < a->count, kept = ordered && survives_restart(config);
-    char id[512];
-    int len = ordered ? snprintf(id, sizeof id, "%s-%u", config->broker.own_id, number + 1)
-                      : snprintf(id, sizeof id, "%s-qos0", config->broker.own_id);
-    const struct broker_session wanted = {.client_id = sn_bytes(id, (size_t)len),
-                                          .clean_start = !kept,
-                                          .keep_session = kept,
-                                          .shared = true,
-                                          .receive_maximum =
-                                              (uint16_t)config->broker.receive_maximum};
-    struct broker_link *link =
-        broker_link_new(a->bridge->broker, (struct session_ref){number, 0}, &wanted);
-
-    if (link)
-        broker_link_connect(link);
-    return link;
-}
-
-static bool make_links(struct aggregating *a)
-{
-    for (uint32_t i = 0; i < a->count; i++) {
-        struct shared_link *l = &a->links[i];
-        if (!shared_init(a, l) || !(l->link = new_link(a, i)))
-            return false;
-    }
-    a->qos0 = new_link(a, a->count);
-    return a->qos0 != NULL;
+    places_tick(a);
+    inheriting_tick(a);
 }
 
 static bool on_start(struct bridge *bridge)
@@ -370,12 +327,10 @@ static bool on_start(struct bridge *bridge)
     a->tick.data = a;
     if (getrandom(seed, sizeof seed, 0) != sizeof seed || getrandom(&a->run, 1, 0) != 1)
         return false;
-    a->count = bridge->config->broker.connections;
     a->filters = filters_new(seed);
-    a->links = calloc(a->count, sizeof *a->links);
-    if (!a->filters || !a->links || !make_links(a))
+    a->links = calloc(SHARED_LINKS_MAX, sizeof *a->links);
+    if (!a->filters || !a->links)
         return false;
-    restoring_start(a);
     uv_timer_start(&a->tick, on_tick, TICK_MS, TICK_MS);
     return true;
 }
@@ -402,9 +357,10 @@ static void on_stop(struct bridge *bridge)
     for (uint32_t i = 0; i < a->count; i++) {
         counters_of(a)->wills_lost += a->links[i].wills;
         a->links[i].open = false;
-        broker_link_close(a->links[i].link, BRIDGE_POLITELY,
-                          survives_restart(bridge->config) ? BROKER_LEAVE_SESSION
-                                                           : BROKER_DROP_SESSION);
+        if (a->links[i].link)
+            broker_link_close(a->links[i].link, BRIDGE_POLITELY,
+                              places_survive_restart(a) ? BROKER_LEAVE_SESSION
+                                                        : BROKER_DROP_SESSION);
     }
     a->open = 0;
     broker_link_close(a->qos0, BRIDGE_POLITELY, BROKER_DROP_SESSION);
@@ -441,6 +397,8 @@ const struct bridge_mode aggregating_mode = {
     .broker_changed = on_broker_changed,
     .request = on_request,
     .client_of = client_of,
+    .restore = inherit_place,
+    .open = places_open,
     .stop = on_stop,
     .free = on_free,
 };

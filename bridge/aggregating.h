@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* aggregating - all sessions over a few links
  *
- * What the files of this mode share: aggregating.c (the sessions), shared.c (publishing over the
- * links, a fair share for each), demand.c (what the broker is asked for), restoring.c (after a
+ * What the files of this mode share: aggregating.c (the sessions), places.c (the links, and which
+ * filter is on which), shared.c (publishing over the links, a fair share for each), demand.c (what
+ * the broker is asked for), inheriting.c (what it has of an earlier run), restoring.c (after a
  * loss, until the broker has been asked again), hand_on.c (whose a message is).
  *
- * A link carries the publishes of the sessions that are hashed to it by client id, and the filters
- * that are hashed to it by their text; both hashes are the same after a restart, as the broker's
- * memory of a link must be. QoS 0 goes out over a link of its own, so that it does not wait behind
- * the others' acknowledgements nor use up their packet identifiers: the order between a device's
- * QoS 0 and its other publishes is not kept.
+ * A link carries the publishes of the sessions that are hashed to it by client id, and filters. QoS
+ * 0 goes out over a link of its own, so that it does not wait behind the others' acknowledgements
+ * nor use up their packet identifiers: the order between a device's QoS 0 and its other publishes
+ * is not kept.
  *
  * While one link is open the sessions are. So the loss of one is not told to any session: what it
  * publishes waits for a while and what it subscribes to is asked when the link is back.
@@ -22,6 +22,11 @@
 #include "bridge/filters.h"
 #include "bridge/mode.h"
 #include "bridge/pending.h"
+
+enum {
+    SHARED_LINKS_MAX = 1000,      /* as max_connections can be */
+    QOS0_LINK = SHARED_LINKS_MAX, /* its number */
+};
 
 enum session_state { SESSION_CLOSED, SESSION_OPENING, SESSION_OPEN, SESSION_AWAY };
 
@@ -68,9 +73,10 @@ struct lane {
 };
 
 struct shared_link {
-    struct broker_link *link; /* NULL: closed for good */
+    struct broker_link *link; /* NULL: closed */
     bool open;
-    bool present; /* the broker remembered it when it was opened last */
+    bool overfull; /* the broker has more of an earlier run than max_filters */
+    bool present;  /* the broker remembered it when it was opened last */
     bool pumping;
     bool given_up; /* its last attempt failed, or the broker is away: nothing may wait */
     bool expected; /* is soon to be opened, and may have to ask again; see restoring.c */
@@ -83,6 +89,8 @@ struct shared_link {
     uint32_t wills;               /* in lanes */
     uint32_t asks;                /* SUBSCRIBE and UNSUBSCRIBE without answer */
     uint32_t first_due, last_due; /* filters that wait for room among these */
+    uint32_t filters;             /* that have a place here */
+    uint32_t empty_since_s;
 };
 
 /* One session's SUBSCRIBE until it is answered. */
@@ -101,9 +109,11 @@ struct demand {
     struct subscriber_ask *asks; /* the oldest first: the last one of a session decides */
     uint32_t next_due;
     uint32_t answered_s; /* the last SUBSCRIBE */
-    uint8_t link;
+    uint16_t link;
     uint8_t round;
     uint8_t asked_qos;
+    bool placed : 1;    /* on the link */
+    bool inherited : 1; /* from an earlier run; who wants it may still say so */
     bool held : 1;      /* the broker has the subscription, or may have it */
     bool was_held : 1;  /* before the SUBSCRIBE under way */
     bool under_way : 1; /* SUBSCRIBE or UNSUBSCRIBE is not answered */
@@ -116,14 +126,17 @@ struct demand {
 
 struct aggregating {
     struct bridge *bridge;
-    struct shared_link *links;
-    uint32_t count, open; /* links, and those that are open */
+    struct shared_link *links; /* SHARED_LINKS_MAX */
+    uint32_t count, open;      /* of links that are or were there; of those that are open */
     struct broker_link *qos0;
     struct session *sessions; /* by slot; 0 stays empty */
     size_t slots;
     struct filters *filters;
     struct demand *demands; /* by number of the filter */
     uint32_t demands_room;
+    bool told_full;
+    bool inherits;        /* filters of an earlier run, until a while after `opened_s` */
+    uint32_t opened_s;    /* the first link, or not before */
     bool restoring;       /* publishes of QoS 1 and 2 wait */
     bool impatient;       /* ... no more */
     uint64_t restored_at; /* ms; when it last went on */
@@ -138,7 +151,6 @@ static inline struct bridge_counters *counters_of(const struct aggregating *a)
 
 /* NULL: the slot holds another generation, or nothing. */
 struct session *aggregated_session(const struct aggregating *a, struct session_ref ref);
-uint32_t shared_number(const struct aggregating *a, struct sn_bytes text);
 
 /* A subscription identifier has 28 bits: the filter's number, the round, the run. */
 enum { ROUND_SHIFT = 21, RUN_SHIFT = 24, RUN_MASK = 0xF };
@@ -154,17 +166,35 @@ static inline struct demand *demand_of(const struct aggregating *a, uint32_t num
     return &a->demands[number];
 }
 
-/* Is it a filter of this link? */
+/* Is it a filter of this link? Not of one that has no place yet. */
 static inline bool demand_is_on(const struct aggregating *a, uint32_t number,
                                 const struct shared_link *l)
 {
-    return filters_has(a->filters, number) && &a->links[demand_of(a, number)->link] == l;
+    return filters_has(a->filters, number) && demand_of(a, number)->placed &&
+           &a->links[demand_of(a, number)->link] == l;
 }
 
 static inline uint32_t aggregated_seconds(const struct aggregating *a)
 {
     return (uint32_t)(uv_now(a->bridge->loop) / 1000);
 }
+
+/* places.c */
+bool places_open(struct bridge *bridge);
+bool places_survive_restart(const struct aggregating *a);
+void places_tick(struct aggregating *a);
+/* Which of [broker] connections something is hashed to. */
+uint32_t shared_number(const struct aggregating *a, struct sn_bytes text);
+/* False: there is no room on any link; the operator has been told. */
+bool place_take(struct aggregating *a, struct sn_bytes filter, uint16_t *link);
+void place_give_back(struct aggregating *a, uint16_t link, struct sn_bytes filter);
+/* To be written down; `connection` 0: not any more. */
+void place_record(const struct aggregating *a, struct sn_bytes filter, uint32_t connection);
+bool place_is_long_ago(const struct aggregating *a, uint32_t since_s);
+
+/* inheriting.c */
+void inherit_place(struct bridge *bridge, struct sn_bytes filter, uint32_t connection);
+void inheriting_tick(struct aggregating *a);
 
 /* shared.c */
 bool shared_init(struct aggregating *a, struct shared_link *l);
@@ -190,6 +220,8 @@ void demand_lost(struct aggregating *a, struct shared_link *l);
 void demand_failed(struct aggregating *a, struct shared_link *l);
 void demand_ask_next(struct aggregating *a, struct shared_link *l);
 void demand_answered(struct aggregating *a, struct shared_link *l, const struct bridge_event *e);
+bool demand_reserve(struct aggregating *a, uint32_t number); /* False: memory is short */
+void demand_settle(struct aggregating *a, uint32_t number);
 void demand_forget(struct aggregating *a, uint32_t number); /* at the end */
 
 /* restoring.c */

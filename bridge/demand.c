@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the broker is asked for.
  *
- * Each filter is subscribed once, over the link that its text is hashed to, at the highest QoS of
+ * Each filter is subscribed once, over the link that it has its place on, at the highest QoS of
  * its subscribers. `settle` compares what the broker was told with what is wanted and says the
  * difference, one packet for each filter at a time; it is called whenever either may have changed.
  *
@@ -181,7 +181,7 @@ static void subscribe(struct aggregating *a, struct shared_link *l, uint32_t num
     d->asked_qos = wanted_qos(a, number);
     d->was_held = d->held;
     d->held = d->under_way = true;
-    d->unsure = d->refused = false;
+    d->unsure = d->refused = d->inherited = false;
     counters_of(a)->resubscribed += d->renew;
     d->renew = false;
     l->asks++;
@@ -215,6 +215,18 @@ static bool is_content(const struct aggregating *a, uint32_t number)
            (d->held && !d->unsure && !d->renew && d->asked_qos == wanted_qos(a, number));
 }
 
+/* The broker does not have it, nor ever will. */
+static void drop(struct aggregating *a, uint32_t number)
+{
+    struct demand *d = demand_of(a, number);
+
+    no_longer_awaited(a, number);
+    if (d->placed)
+        place_give_back(a, d->link, filters_text(a->filters, number));
+    d->placed = false;
+    filters_drop(a->filters, number);
+}
+
 static void settle(struct aggregating *a, uint32_t number)
 {
     struct demand *d = demand_of(a, number);
@@ -224,12 +236,10 @@ static void settle(struct aggregating *a, uint32_t number)
     if (d->under_way || d->due)
         return;
     if (is_content(a, number)) {
-        if (!wanted) {
-            no_longer_awaited(a, number);
-            filters_drop(a->filters, number);
-        }
-    } else if (!l->open) {
-        return; /* demand_opened comes here again */
+        if (!wanted)
+            drop(a, number);
+    } else if (!l->open || (!wanted && d->inherited)) {
+        return; /* demand_opened, inheriting_tick come here again */
     } else if (l->asks >= ASKS_MAX) {
         enqueue(a, l, number);
     } else if (wanted) {
@@ -237,6 +247,11 @@ static void settle(struct aggregating *a, uint32_t number)
     } else {
         unsubscribe(a, l, number);
     }
+}
+
+void demand_settle(struct aggregating *a, uint32_t number)
+{
+    settle(a, number);
 }
 
 void demand_ask_next(struct aggregating *a, struct shared_link *l)
@@ -291,7 +306,7 @@ void demand_answered(struct aggregating *a, struct shared_link *l, const struct 
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-static bool make_demand(struct aggregating *a, uint32_t number, struct sn_bytes filter)
+bool demand_reserve(struct aggregating *a, uint32_t number)
 {
     uint32_t room = a->demands_room ? a->demands_room : 64;
 
@@ -305,9 +320,21 @@ static bool make_demand(struct aggregating *a, uint32_t number, struct sn_bytes 
         a->demands = grown;
         a->demands_room = room;
     }
+    return true;
+}
+
+static bool make_demand(struct aggregating *a, uint32_t number, struct sn_bytes filter)
+{
+    uint16_t link;
+
+    if (!demand_reserve(a, number))
+        return false;
     struct demand *d = demand_of(a, number);
-    if (filters_subscribers(a->filters, number) == 0 && !d->held && !d->under_way && !d->due)
-        *d = (struct demand){.link = (uint8_t)shared_number(a, filter), .round = d->round};
+    if (d->placed)
+        return true;
+    if (!place_take(a, filter, &link))
+        return false;
+    *d = (struct demand){.link = link, .placed = true, .round = d->round};
     return true;
 }
 
@@ -320,7 +347,7 @@ bool demand_subscribe(struct aggregating *a, const struct bridge_request *r)
     if (number == 0 || !make_demand(a, number, r->message.topic) ||
         !filters_add(a->filters, number, slot, r->message.qos)) {
         free(ask);
-        if (number > 0 && number >= a->demands_room)
+        if (number > 0 && (number >= a->demands_room || !demand_of(a, number)->placed))
             filters_drop(a->filters, number);
         else if (number > 0)
             settle(a, number);

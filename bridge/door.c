@@ -150,6 +150,17 @@ struct bridge *bridge_new(uv_loop_t *loop, const struct config *config, struct b
     return bridge;
 }
 
+void bridge_restore(struct bridge *bridge, struct sn_bytes filter, uint32_t connection)
+{
+    if (bridge->mode->restore)
+        bridge->mode->restore(bridge, filter, connection);
+}
+
+bool bridge_open(struct bridge *bridge)
+{
+    return !bridge->mode->open || bridge->mode->open(bridge);
+}
+
 void bridge_hold(struct bridge *bridge, uint32_t slot, bool on)
 {
     if (bridge->mode->hold)

@@ -20,6 +20,9 @@ struct bridge_sink {
     void *self;
     void (*event)(void *self, const struct bridge_event *event);
     void (*notice)(void *self, enum bridge_severity severity, const char *text);
+    /* Over shared connections: the broker is about to hold the filter for this connection, or, with
+     * 0, does not hold it any more. It is to be kept for bridge_restore; NULL: nothing is. */
+    void (*placed)(void *self, struct sn_bytes filter, uint32_t connection);
 };
 
 struct bridge;
@@ -27,6 +30,12 @@ struct bridge;
 /* NULL only when memory is short. The config must outlive the bridge. Events may come from within
  * bridge_request. */
 struct bridge *bridge_new(uv_loop_t *loop, const struct config *config, struct bridge_sink sink);
+
+/* What `placed` has told in an earlier run, before bridge_open. */
+void bridge_restore(struct bridge *bridge, struct sn_bytes filter, uint32_t connection);
+
+/* Begins with the shared connections, before anything is requested. False: memory is short. */
+bool bridge_open(struct bridge *bridge);
 
 /* False: not taken, and no event will follow; the broker is away or the session's window full.
  * A CLOSE is always taken. */

@@ -23,6 +23,9 @@ struct bridge_mode {
     const char *(*client_of)(struct bridge *bridge, struct broker_link *link, uint64_t token);
     /* As bridge_hold; NULL: no link is one session's, and every MESSAGE says so. */
     void (*hold)(struct bridge *bridge, uint32_t slot, bool on);
+    /* As bridge_restore and bridge_open; NULL: no link is shared. */
+    void (*restore)(struct bridge *bridge, struct sn_bytes filter, uint32_t connection);
+    bool (*open)(struct bridge *bridge);
     /* Closes every link politely. */
     void (*stop)(struct bridge *bridge);
     void (*free)(struct bridge *bridge);

@@ -37,7 +37,8 @@ void restoring_review(struct aggregating *a)
     for (uint32_t i = 0; i < a->count; i++) {
         struct shared_link *l = &a->links[i];
         /* One that is down shall publish nothing before it has come to restoring_opened. */
-        broker_link_withhold(l->link, a->restoring || !l->open);
+        if (l->link)
+            broker_link_withhold(l->link, a->restoring || !l->open);
         if (before && !a->restoring)
             shared_pump(a, l);
     }
@@ -54,7 +55,7 @@ void restoring_opened(struct aggregating *a, struct shared_link *l)
     a->restored_at = l->opened_at = uv_now(a->bridge->loop);
     l->expected = l->hopeless = false;
     for (uint32_t i = 0; i < a->count && a->open == 1; i++)
-        a->links[i].expected = &a->links[i] != l && !a->links[i].hopeless;
+        a->links[i].expected = a->links[i].link && &a->links[i] != l && !a->links[i].hopeless;
     restoring_review(a);
 }
 

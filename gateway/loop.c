@@ -124,6 +124,15 @@ static void bridge_notice(void *self, enum bridge_severity severity, const char 
     tell_bridge(severity, text);
 }
 
+static void bridge_placed(void *self, struct sn_bytes filter, uint32_t connection)
+{
+    struct gateway *g = self;
+
+    store_record(g->store,
+                 &(struct record){.type = connection > 0 ? RECORD_PLACE : RECORD_PLACE_GONE,
+                                  .place = {filter, connection}});
+}
+
 static void on_deadline(uv_timer_t *timer)
 {
     struct gateway *g = timer->data;
@@ -331,7 +340,8 @@ static bool new_prefix(struct gateway *g, const struct config *config, char *err
 
 static bool new_bridge(struct gateway *g, const struct config *config, char *error, size_t size)
 {
-    g->bridge = bridge_new(&g->uv, config, (struct bridge_sink){g, from_bridge, bridge_notice});
+    g->bridge = bridge_new(&g->uv, config,
+                           (struct bridge_sink){g, from_bridge, bridge_notice, bridge_placed});
     if (!g->bridge)
         snprintf(error, size, "out of memory for the broker connections");
     return g->bridge != NULL;
@@ -357,6 +367,13 @@ int loop_open(struct gateway *g, const struct config *config, char *error, size_
     if (!open_links(g, config, error, size) || !new_prefix(g, config, error, size) ||
         !new_bridge(g, config, error, size))
         return EXIT_UNAVAILABLE;
+    code = loop_store_places(g, error, size);
+    if (code != 0)
+        return code;
+    if (!bridge_open(g->bridge)) {
+        snprintf(error, size, "out of memory for the broker connections");
+        return EXIT_UNAVAILABLE;
+    }
     core_restored(g->core, uv_now(&g->uv));
     uv_prepare_start(&g->barrier, on_barrier);
     return 0;

@@ -54,3 +54,15 @@ int loop_store_open(struct gateway *g, char *error, size_t size)
         log_warning("left out of what was kept rows=%zu; they contradict each other", r.left_out);
     return 0;
 }
+
+static void restore_place(void *self, const struct record *record)
+{
+    struct gateway *g = self;
+
+    bridge_restore(g->bridge, record->place.filter, record->place.connection);
+}
+
+int loop_store_places(struct gateway *g, char *error, size_t size)
+{
+    return store_restore_places(g->store, restore_place, g, error, size);
+}

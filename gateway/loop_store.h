@@ -9,4 +9,7 @@
  * exit code with one line in `error`. */
 int loop_store_open(struct gateway *g, char *error, size_t size);
 
+/* Gives the bridge what it had placed, before it is asked for anything. Likewise. */
+int loop_store_places(struct gateway *g, char *error, size_t size);
+
 #endif

@@ -75,8 +75,13 @@ static void apply_level(const struct daemon *d)
 /* Of broker connections, at the most. */
 static uint32_t descriptors_for_clients(const struct config *config)
 {
-    return config->gateway.mode == MODE_AGGREGATING ? config->broker.connections
-                                                    : config->gateway.max_clients;
+    const struct broker_config *broker = &config->broker;
+
+    if (config->gateway.mode != MODE_AGGREGATING)
+        return config->gateway.max_clients;
+    return broker->max_filters > 0 && broker->max_connections > broker->connections
+               ? broker->max_connections
+               : broker->connections;
 }
 
 static void raise_descriptor_limit(const struct config *config)

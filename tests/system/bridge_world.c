@@ -130,10 +130,37 @@ void world_init(struct world *w, const char *extra)
     uv_prepare_start(&w->barrier, on_barrier);
 }
 
+/* As a store does it. */
+static void on_placed(void *self, struct sn_bytes filter, uint32_t connection)
+{
+    struct world *w = self;
+    size_t i = 0;
+
+    while (i < w->place_count && !sn_bytes_equal(sn_text(w->places[i].filter), filter))
+        i++;
+    ck_assert_uint_lt(i, PLACES_MAX);
+    if (connection == 0) {
+        ck_assert_uint_lt(i, w->place_count);
+        w->places[i] = w->places[--w->place_count];
+        return;
+    }
+    if (i == w->place_count)
+        w->place_count++;
+    snprintf(w->places[i].filter, sizeof w->places[i].filter, "%.*s", (int)filter.len,
+             (const char *)filter.data);
+    w->places[i].connection = connection;
+}
+
 void world_bridge_start(struct world *w)
 {
-    w->bridge = bridge_new(&w->loop, &w->config, (struct bridge_sink){w, on_event, on_notice});
+    const struct place *p;
+
+    w->bridge =
+        bridge_new(&w->loop, &w->config, (struct bridge_sink){w, on_event, on_notice, on_placed});
     ck_assert_ptr_nonnull(w->bridge);
+    for (p = w->places; p < w->places + w->place_count; p++)
+        bridge_restore(w->bridge, sn_text(p->filter), p->connection);
+    ck_assert(bridge_open(w->bridge));
 }
 
 static bool answers(uint16_t port)

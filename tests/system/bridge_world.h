@@ -12,12 +12,17 @@
 
 #include "bridge/door.h"
 
-enum { AWAIT_MS = 20000, EVENTS_MAX = 4096 };
+enum { AWAIT_MS = 20000, EVENTS_MAX = 4096, PLACES_MAX = 1024 };
 
 struct seen_event {
     struct bridge_event event; /* views point into `text` */
     char text[320];
     bool taken;
+};
+
+struct place {
+    char filter[60];
+    uint32_t connection;
 };
 
 struct world {
@@ -31,6 +36,8 @@ struct world {
     struct seen_event events[EVENTS_MAX];
     size_t count;
     char notices[8192];
+    struct place places[PLACES_MAX]; /* of filters, kept for the next bridge_start */
+    size_t place_count;
     bool stopped;
     unsigned turns;
     void (*also)(struct world *w, const struct bridge_event *event); /* within the event */

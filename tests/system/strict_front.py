@@ -49,10 +49,11 @@ class Reader:
 
 
 class Traveller:
-    """What one connection has done so far."""
+    """What one connection has done so far, and what the broker remembers of its session."""
 
-    def __init__(self, limits):
+    def __init__(self, limits, sessions):
         self.limits = limits
+        self.sessions = sessions
         self.version = 4
         self.filters = set()
         self.published = deque()  # when, of the last second
@@ -71,7 +72,14 @@ class Traveller:
     def connect(self, _, body):
         body.text()
         self.version, flags = body.number(1), body.number(1)
+        body.take(2)
+        self.properties(body)
+        self.filters = self.sessions.setdefault(body.text().decode(), set())
         return self.message("will", flags >> 3 & 3, flags & 0x20) if flags & 4 else None
+
+    def accepted(self, connack):
+        if not connack[2] & 1:  # no session present
+            self.filters.clear()
 
     def message(self, what, qos, retain):
         if qos > self.limits.qos:
@@ -122,6 +130,7 @@ class StrictFront(threading.Thread):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = "mqtt://127.0.0.1:%d" % self.listener.getsockname()[1]
         self.offences = []
+        self.sessions = {}  # client id: filters
         self.ends = []
         self.start()
 
@@ -137,12 +146,12 @@ class StrictFront(threading.Thread):
                 client.close()
                 continue
             self.ends += [client, broker]
+            ends = (Traveller(self.limits, self.sessions), client, broker)
             for pump in (self.inwards, self.outwards):
-                threading.Thread(target=pump, args=(client, broker), daemon=True).start()
+                threading.Thread(target=pump, args=ends, daemon=True).start()
 
-    def inwards(self, client, broker):
+    def inwards(self, traveller, client, broker):
         """Packet by packet, so that nothing of an offence reaches the broker."""
-        traveller = Traveller(self.limits)
         stream = client.makefile("rb")
         try:
             while head := stream.read(1):
@@ -158,11 +167,14 @@ class StrictFront(threading.Thread):
             pass
         self.cut(client, broker)
 
-    def outwards(self, client, broker):
+    def outwards(self, traveller, client, broker):
         try:
+            connack = broker.recv(65536)
+            traveller.accepted(connack)
+            client.sendall(connack)
             while octets := broker.recv(65536):
                 client.sendall(octets)
-        except OSError:
+        except (OSError, IndexError):
             pass
         self.cut(client, broker)
 

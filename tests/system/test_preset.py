@@ -152,6 +152,18 @@ def test_filters_have_room_in_their_connection(device, observer):
     assert device.take().data == b"x"
 
 
+def test_many_devices_have_many_filters(new_device, observer, front):
+    """Shared connections are more than there were, and none has too many."""
+    devices = [new_device(f"sensor-{n}").connect() for n in range(5)]
+    for n, device in enumerate(devices):
+        for m in range(49):
+            device.subscribe(f"t/{n}/{m}", qos=1)
+    observer.publish_many([(f"t/{n}/{m}", b"x") for n in range(5) for m in range(49)], qos=1)
+    for device in devices:
+        assert len({device.take().topic for _ in range(49)}) == 49
+    assert sum(len(filters) for filters in front.sessions.values()) == 5 * 49
+
+
 def test_topics_too_long_for_the_service_are_refused_before(device, observer):
     device.connect()
     mid = device.mid()
