@@ -34,6 +34,8 @@ struct broker_owner {
     /* PUBLISHED with BRIDGE_REFUSED follows: the broker ends the connection on this message.
      * The topic holds no control characters: the library has looked. */
     void (*unbearable)(void *self, struct broker_link *link, uint64_t token, const char *topic);
+    /* It was lost soon after it was opened, several times in a row. */
+    void (*cut_short)(void *self, struct broker_link *link);
 };
 
 /* NULL only when memory is short. Queued links do not start before broker_pause(broker, false). */

@@ -31,6 +31,20 @@ void bridge_trouble(struct bridge *bridge, const struct broker_link *link, const
     bridge->sink.notice(bridge->sink.self, BRIDGE_WARNING, line);
 }
 
+static void on_cut_short(void *self, struct broker_link *link)
+{
+    struct bridge *bridge = self;
+    char line[500];
+
+    if (!is_time(bridge, &bridge->cut_short_told_at))
+        return;
+    snprintf(line, sizeof line,
+             "broker closes the connection of client %.200s soon after it was opened, again and "
+             "again; look for another MQTT client with this id, and at the broker's log",
+             broker_link_client_id(link));
+    bridge->sink.notice(bridge->sink.self, BRIDGE_WARNING, line);
+}
+
 static void on_unbearable(void *self, struct broker_link *link, uint64_t token, const char *topic)
 {
     struct bridge *bridge = self;
@@ -134,8 +148,9 @@ struct bridge *bridge_new(uv_loop_t *loop, const struct config *config, struct b
     bridge->config = config;
     bridge->sink = sink;
     bridge->mode = config->gateway.mode == MODE_AGGREGATING ? &aggregating_mode : &transparent_mode;
-    bridge->broker = broker_new(loop, config,
-                                (struct broker_owner){bridge, on_event, on_emptied, on_unbearable});
+    bridge->broker = broker_new(
+        loop, config,
+        (struct broker_owner){bridge, on_event, on_emptied, on_unbearable, on_cut_short});
     if (!bridge->broker) {
         free(bridge);
         return NULL;

@@ -6,6 +6,7 @@
 enum {
     SETTLED_MS = 10000, /* open for this long, a link has earned a fresh back-off */
     ATTEMPTS_MAX = 16,  /* doublings of the pause */
+    CUT_SHORT_TOLD = 3, /* in a row are no accident */
 };
 
 /* broker->connecting follows the state, so that no way out of CONNECTING can forget it. */
@@ -174,6 +175,17 @@ static void on_urgent(uv_timer_t *timer)
         broker_link_connect(broker->urgent_link);
 }
 
+/* Not every broker says that another client took the id; then the two fight for it. */
+static void note_length(struct broker_link *link, bool settled)
+{
+    const struct broker_owner *owner = &link->broker->owner;
+
+    if (settled)
+        link->cut_short = 0;
+    else if (link->opened_at > 0 && ++link->cut_short == CUT_SHORT_TOLD)
+        owner->cut_short(owner->self, link);
+}
+
 /* Doubles from reconnect_min to reconnect_max; the upper half is random, so that ten thousand links
  * do not return in step. */
 static msec_t next_pause(struct broker_link *link)
@@ -194,6 +206,7 @@ void broker_link_retry(struct broker_link *link)
     msec_t now = broker_now(broker);
     bool settled = link->opened_at > 0 && now - link->opened_at >= SETTLED_MS;
 
+    note_length(link, settled);
     if (settled)
         link->attempts = 0;
     link->opened_at = 0;

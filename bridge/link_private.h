@@ -100,6 +100,7 @@ struct broker_link {
     uint16_t receive_maximum;
     uint32_t asked;
     uint8_t state, attempts;
+    uint8_t cut_short;         /* how often in a row it was lost soon after it was opened */
     uint8_t disconnect_reason; /* of the broker's DISCONNECT, and of its CONNACK */
     uint8_t connack_reason;
     bool clean_start : 1, keep_session : 1, urgent : 1, was_open : 1;

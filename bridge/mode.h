@@ -41,7 +41,7 @@ struct bridge {
     void *own; /* the mode's */
     struct broker *broker;
     struct scout scout;
-    uint64_t trouble_told_at, unbearable_told_at; /* ms */
+    uint64_t trouble_told_at, unbearable_told_at, cut_short_told_at; /* ms */
     bool stopping;
     uv_timer_t stop_timer;
     void (*done)(void *self);

@@ -300,3 +300,11 @@ def test_a_client_kicked_by_the_broker_is_told(start_kicking_broker, new_gateway
     device.ping()
     broker.kick(b"sensor-1")
     device.expect("DISCONNECT")
+
+
+@only_transparent("no other client can have the id of a device")
+def test_two_that_fight_for_a_client_id_are_told_of(gateway, broker, new_device, start_observer):
+    """mosquitto 2.0 does not say who took the id: all that is seen is that the connection ends."""
+    new_device().connect()
+    start_observer(broker.port, client_id="sensor-1")
+    gateway.until_logged("connection of client sensor-1 soon after .* another MQTT client")
