@@ -47,6 +47,7 @@ static void wake(const struct turn *t, struct session *s)
         count(core, COUNT_wakes);
         core_notice(core, NOTICE_AWAKE, s, 0);
         s->drained = 0;
+        s->publish_pause = 0; /* it has slept over its congestion, and is awake for this only */
         session_enter(core, s, AWAKE, t->now);
     }
     if (s->inflight.waits != IDLE)

@@ -105,6 +105,23 @@ START_TEST(a9_moves_while_awake)
 }
 END_TEST
 
+/* PUBACK 0x01 pauses what is published for T_WAIT; but a wake is for nothing else. */
+START_TEST(congestion_ends_with_the_next_wake)
+{
+    asleep_subscriber();
+    broker_delivers("sensor-1", "a/temp", "1", 1);
+    client_says(sn_text_of(SN_PINGREQ, "sensor-1"));
+    gateway_says(sn_publish(QOS(1), 1, 1, "1"));
+    client_says(sn_ack(SN_PUBACK, 1, 1, SN_CONGESTION));
+    gateway_says(sn_simple(SN_PINGRESP));
+    client_says(sn_text_of(SN_PINGREQ, "sensor-1"));
+    gateway_says(sn_publish(QOS(1) | SN_FLAG_DUP, 1, 1, "1"));
+    client_says(sn_ack(SN_PUBACK, 1, 1, SN_ACCEPTED));
+    gateway_says(sn_simple(SN_PINGRESP));
+    story_end();
+}
+END_TEST
+
 START_TEST(a9_pingreq_without_an_id_wakes_too)
 {
     asleep_subscriber();
@@ -273,6 +290,7 @@ int main(void)
     tcase_add_test(tc, a_sleeper_that_never_wakes_is_lost);
     tcase_add_test(tc, a9_wakes_at_a_new_address);
     tcase_add_test(tc, a9_moves_while_awake);
+    tcase_add_test(tc, congestion_ends_with_the_next_wake);
     tcase_add_test(tc, a9_pingreq_without_an_id_wakes_too);
     tcase_add_test(tc, a10_pingreq_repeated_sends_the_outstanding_again);
     tcase_add_test(tc, a_new_sleep_duration_keeps_the_queue);
