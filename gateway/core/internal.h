@@ -21,6 +21,7 @@ struct attempt {
     uint8_t flags;
     uint16_t keep_alive;
     uint64_t connect_digest;
+    msec_t prompted_at; /* with WILLMSGREQ */
     struct will will;
     struct session *session; /* while OPENING */
     bool new_session;        /* made for this attempt: it goes when the attempt fails */

@@ -333,13 +333,16 @@ static bool accepted_already(const struct turn *t)
            t->now - s->accepted_at < retry_interval(t->core, t->from);
 }
 
-/* The radio repeated the CONNECT: the same answer again (A5). True when that is what it was. */
+/* The radio repeated the CONNECT: the same answer again (A5). True when that is what it was. A
+ * device that rebooted after WILLTOPIC waits for WILLTOPICREQ, which it gets when no radio would
+ * repeat the old CONNECT any more. */
 static bool answered_again(const struct turn *t)
 {
     struct attempt *a = t->a;
 
     if (a && a->connect_digest == t->digest) {
-        if (a->phase == WANTS_WILLTOPIC)
+        bool late = t->now - a->prompted_at >= retry_interval(t->core, t->from);
+        if (a->phase == WANTS_WILLTOPIC || (a->phase == WANTS_WILLMSG && late))
             reply_type(t, SN_WILLTOPICREQ);
         else if (a->phase == WANTS_WILLMSG)
             reply_type(t, SN_WILLMSGREQ);

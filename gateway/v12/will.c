@@ -32,6 +32,7 @@ void on_willtopic(const struct turn *t)
         return;
     }
     a->phase = WANTS_WILLMSG;
+    a->prompted_at = t->now;
     reply_type(t, SN_WILLMSGREQ);
 }
 

@@ -72,6 +72,14 @@ START_TEST(a5_connect_repeated_after_willtopic_gets_the_last_prompt)
     gateway_says(sn_simple(SN_WILLMSGREQ));
     client_says(sn_connect("sensor-1", SN_FLAG_WILL, 60));
     gateway_says(sn_simple(SN_WILLMSGREQ));
+    pass(seconds(11)); /* the radio would not: the device rebooted */
+    client_says(sn_connect("sensor-1", SN_FLAG_WILL, 60));
+    gateway_says(sn_simple(SN_WILLTOPICREQ));
+    client_says(sn_willtopic(SN_WILLTOPIC, 0, "w2"));
+    gateway_says(sn_simple(SN_WILLMSGREQ));
+    client_says(sn_text_of(SN_WILLMSG, "gone"));
+    gateway_says(sn_connack(SN_ACCEPTED));
+    broker_holds("w2", "gone");
     story_end();
 }
 END_TEST
