@@ -189,13 +189,16 @@ def test_an_unknown_broker_name_is_told_and_blocks_nobody(new_gateway, new_devic
     new_device_at(gateway).nothing_pending()
 
 
-@pytest.mark.config(gateway={"max_clients": 1000})
-def test_too_few_descriptors_are_told(broker, observer, new_gateway):
-    """Shared connections need no more than a few."""
+@pytest.mark.config(gateway={"max_clients": 1000}, broker={"max_connections": 700})
+@pytest.mark.parametrize("max_filters", [0, 50])
+def test_too_few_descriptors_are_told(broker, observer, new_gateway, max_filters):
+    """Shared connections need no more than a few, unless more may be opened for filters."""
     few = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (500, 500))}
-    gateway = new_gateway(broker.url).start(process_options=few).until_online(observer)
-    told = "too few descriptors limit=500 wanted=1100; raise LimitNOFILE=" in gateway.log()
-    assert told == (not AGGREGATING)
+    gateway = new_gateway(broker.url, {"broker": {"max_filters": max_filters}})
+    gateway.start(process_options=few).until_online(observer)
+    wanted = 1100 if not AGGREGATING else 800 if max_filters else None
+    told = re.findall(r"too few descriptors limit=500 wanted=(\d+); raise", gateway.log())
+    assert told == ([str(wanted)] if wanted else [])
 
 
 def test_sigterm_says_goodbye_to_everybody(gateway, observer, new_device):
