@@ -25,7 +25,7 @@ static void begin(const char *lines, uint8_t flags)
     broker_looks_away();
 }
 
-static void publishes(uint8_t qos, uint16_t msg_id, const char *data)
+static void publishes_by_short_name(uint8_t qos, uint16_t msg_id, const char *data)
 {
     client_says(sn_publish(QOS(qos) | SN_TOPIC_SHORT, 'a' << 8 | 'b', msg_id, data));
     if (qos > 0)
@@ -92,7 +92,7 @@ START_TEST(it_comes_behind_what_its_client_published)
 {
     begin(waits[_i].lines, waits[_i].flags);
     broker_is_gone();
-    publishes(1, 3, "last words");
+    publishes_by_short_name(1, 3, "last words");
     is_lost();
     if (waits[_i].restart)
         gateway_restarts(10);
@@ -118,7 +118,7 @@ START_TEST(it_comes_behind_a_backlog_that_is_going_out)
 {
     begin(waits[_i].lines, waits[_i].flags);
     broker_is_gone();
-    publishes(1, 3, "last words");
+    publishes_by_short_name(1, 3, "last words");
     story->broker.silent = true;
     broker_is_back(true);
     is_lost();
@@ -147,7 +147,7 @@ START_TEST(of_qos_0_it_waits_for_what_is_under_way)
     story_begin(STORE AGGREGATING);
     will_dialogue(0, 0);
     broker_is_gone();
-    publishes(1, 3, "last words");
+    publishes_by_short_name(1, 3, "last words");
     is_lost();
     story->broker.silent = true;
     broker_is_back(true);
@@ -171,7 +171,7 @@ START_TEST(it_comes_before_what_the_client_says_when_it_is_back)
     if (waits[_i].restart)
         gateway_restarts(10);
     connected("sensor-1", waits[_i].flags);
-    publishes(1, 4, "here again");
+    publishes_by_short_name(1, 4, "here again");
     broker_is_back(true);
     pass(seconds(1));
     broker_gets_the_will();

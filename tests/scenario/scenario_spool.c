@@ -5,28 +5,9 @@
 #include "tests/support/run.h"
 #include "tests/support/story.h"
 
-static void begin(const char *lines)
-{
-    story_begin(lines);
-    story->broker.session_present = true;
-    connected("sensor-1", 0);
-    client_says(sn_register(0, 1, "t"));
-    gateway_says(sn_ack(SN_REGACK, 1, 1, SN_ACCEPTED));
-    broker_looks_away();
-}
-
-static void publishes(uint8_t qos, uint16_t msg_id, const char *data)
-{
-    client_says(sn_publish(QOS(qos), 1, msg_id, data));
-    if (qos == 1)
-        gateway_says(sn_ack(SN_PUBACK, 1, msg_id, SN_ACCEPTED));
-    if (qos == 2)
-        gateway_says(sn_msg(SN_PUBREC, msg_id));
-}
-
 START_TEST(messages_are_taken_and_replayed_in_order)
 {
-    begin(NULL);
+    begin_publishing(NULL);
     broker_is_gone();
     publishes(1, 5, "1");
     publishes(2, 6, "2");
@@ -49,7 +30,7 @@ END_TEST
 
 START_TEST(they_stay_until_the_broker_has_acknowledged)
 {
-    begin(NULL);
+    begin_publishing(NULL);
     broker_is_gone();
     publishes(1, 5, "1");
     story->broker.silent = true;
@@ -76,7 +57,7 @@ END_TEST
 
 START_TEST(live_messages_queue_behind_the_backlog_of_their_client)
 {
-    begin("[spool]\ndrain_rate = 10\n");
+    begin_publishing("[spool]\ndrain_rate = 10\n");
     broker_is_gone();
     for (uint16_t i = 0; i < 5; i++)
         publishes(1, (uint16_t)(10 + i), i < 4 ? "old" : "older than live");
@@ -98,7 +79,7 @@ END_TEST
 
 START_TEST(the_drain_rate_holds_for_all_together)
 {
-    begin("[spool]\ndrain_rate = 10\n");
+    begin_publishing("[spool]\ndrain_rate = 10\n");
     broker_is_gone();
     for (uint16_t i = 0; i < 30; i++)
         publishes(1, (uint16_t)(10 + i), "x");
@@ -116,7 +97,7 @@ END_TEST
 
 START_TEST(clients_take_turns)
 {
-    begin("[spool]\ndrain_rate = 10\n");
+    begin_publishing("[spool]\ndrain_rate = 10\n");
     client_says_from(device(2), sn_connect("sensor-2", 0, 60));
     gateway_says_to(device(2), sn_connack(SN_ACCEPTED));
     broker_is_gone();
@@ -225,7 +206,7 @@ END_TEST
 /* [spool] max_messages, max_octets: the oldest of all gives way, and is counted. */
 START_TEST(the_oldest_give_way)
 {
-    begin(_i ? "[spool]\nmax_octets = 64\n" : "[spool]\nmax_messages = 4\n");
+    begin_publishing(_i ? "[spool]\nmax_octets = 64\n" : "[spool]\nmax_messages = 4\n");
     broker_is_gone();
     for (uint16_t i = 0; i < 10; i++) {
         char text[20];
@@ -243,7 +224,7 @@ END_TEST
 
 START_TEST(a_message_larger_than_the_spool_is_congestion)
 {
-    begin("[spool]\nmax_octets = 64\n");
+    begin_publishing("[spool]\nmax_octets = 64\n");
     broker_is_gone();
     char text[100] = {0};
     memset(text, 'x', sizeof text - 1);
@@ -256,7 +237,7 @@ END_TEST
 
 START_TEST(the_aged_are_dropped)
 {
-    begin("[spool]\nmax_age = 30\n[gateway]\nmax_silence = 0\n");
+    begin_publishing("[spool]\nmax_age = 30\n[gateway]\nmax_silence = 0\n");
     broker_is_gone();
     publishes(1, 5, "old");
     pass(seconds(20));
@@ -275,7 +256,7 @@ END_TEST
 
 START_TEST(a_new_max_age_holds_at_once)
 {
-    begin("[spool]\nmax_age = 0\n[gateway]\nmax_silence = 0\n");
+    begin_publishing("[spool]\nmax_age = 0\n[gateway]\nmax_silence = 0\n");
     broker_is_gone();
     publishes(1, 5, "old");
     pass(seconds(20));
@@ -290,7 +271,7 @@ END_TEST
 /* Also when the next run would take no more of them. */
 START_TEST(the_backlog_of_an_earlier_run_stays_in_front)
 {
-    begin(NULL);
+    begin_publishing(NULL);
     broker_is_gone();
     publishes(1, 5, "1");
     story->config->broker.offline = OFFLINE_REJECT;
@@ -310,7 +291,7 @@ END_TEST
 
 START_TEST(qos_0_is_kept_by_option)
 {
-    begin(_i ? "[spool]\nkeep_qos0 = yes\n" : NULL);
+    begin_publishing(_i ? "[spool]\nkeep_qos0 = yes\n" : NULL);
     broker_is_gone();
     client_says(sn_publish(0, 1, 0, "zero"));
     client_says(sn_publish(QOS(3) | SN_TOPIC_SHORT, 'a' << 8 | 'b', 0, "minus one"));
@@ -326,7 +307,7 @@ END_TEST
 
 START_TEST(their_age_is_told_by_option)
 {
-    begin(_i ? "[spool]\nreceived_at = yes\n" : NULL);
+    begin_publishing(_i ? "[spool]\nreceived_at = yes\n" : NULL);
     broker_is_gone();
     publishes(1, 5, "x");
     pass(seconds(20));
@@ -339,106 +320,9 @@ START_TEST(their_age_is_told_by_option)
 }
 END_TEST
 
-static void gives_back(struct bridge_request r)
-{
-    broker_says((struct bridge_event){.type = BRIDGE_PUBLISHED,
-                                      .session = r.session,
-                                      .token = r.token,
-                                      .result = BRIDGE_BUSY,
-                                      .message = r.message});
-}
-
-/* bridge.h: a publish under way is given back when the broker stays away. */
-START_TEST(what_the_bridge_gives_back_is_kept)
-{
-    uint8_t qos = (uint8_t)(1 + _i);
-
-    begin(NULL);
-    story->broker.silent = true;
-    client_says(sn_publish(QOS(qos), 1, 5, "x"));
-    struct bridge_request r = broker_sees(BRIDGE_PUBLISH);
-    broker_is_gone();
-    gateway_is_silent();
-    gives_back(r);
-    gateway_says(qos == 1 ? sn_ack(SN_PUBACK, 1, 5, SN_ACCEPTED) : sn_msg(SN_PUBREC, 5));
-    ck_assert_uint_eq(recorded(RECORD_SPOOLED), 1);
-    story->broker.silent = false;
-    broker_is_back(true);
-    pass(seconds(1));
-    broker_gets("t", "x", qos);
-    story_end();
-}
-END_TEST
-
-/* A device with several under way: what was published first goes first, also after a restart. */
-START_TEST(what_is_given_back_is_older_than_what_came_since)
-{
-    struct bridge_request r[3];
-
-    begin(NULL);
-    story->broker.silent = true;
-    for (uint16_t i = 0; i < 3; i++) {
-        client_says(sn_publish(QOS(1), 1, (uint16_t)(5 + i), i == 0 ? "1" : i == 1 ? "2" : "3"));
-        r[i] = broker_sees(BRIDGE_PUBLISH);
-    }
-    broker_is_gone();
-    if (_i >= 2) { /* else what is given back is the first in the spool */
-        publishes(1, 8, "4");
-        publishes(1, 9, "5");
-    }
-    for (uint16_t i = 0; i < 3; i++) {
-        gives_back(r[i]);
-        gateway_says(sn_ack(SN_PUBACK, 1, (uint16_t)(5 + i), SN_ACCEPTED));
-        if (_i < 2 && i < 2)
-            publishes(1, (uint16_t)(8 + i), i ? "5" : "4");
-    }
-    publishes(1, 10, "6");
-    story->broker.silent = false;
-    if (_i % 2)
-        gateway_restarts(10);
-    broker_is_back(true);
-    pass(seconds(1));
-    broker_gets("t", "1", 1);
-    broker_gets("t", "2", 1);
-    broker_gets("t", "3", 1);
-    broker_gets("t", "4", 1);
-    broker_gets("t", "5", 1);
-    broker_gets("t", "6", 1);
-    ck_assert_uint_eq(recorded(RECORD_SPOOLED), 0);
-    story_end();
-}
-END_TEST
-
-/* Two losses in a row: the bridge had one of them longer than the other. */
-START_TEST(what_is_given_back_is_older_than_what_is_under_way)
-{
-    begin(NULL);
-    story->broker.silent = true;
-    client_says(sn_publish(QOS(1), 1, 5, "1"));
-    struct bridge_request first = broker_sees(BRIDGE_PUBLISH);
-    broker_is_gone();
-    publishes(1, 6, "2");
-    broker_is_back(true);
-    pass(seconds(1));
-    struct bridge_request second = broker_sees(BRIDGE_PUBLISH);
-    broker_is_gone();
-    gives_back(first);
-    gives_back(second);
-    gateway_says(sn_ack(SN_PUBACK, 1, 5, SN_ACCEPTED));
-    story->broker.silent = false;
-    if (_i)
-        gateway_restarts(10);
-    broker_is_back(true);
-    pass(seconds(1));
-    broker_gets("t", "1", 1);
-    broker_gets("t", "2", 1);
-    story_end();
-}
-END_TEST
-
 START_TEST(a_connection_that_takes_nothing_is_tried_again)
 {
-    begin(NULL);
+    begin_publishing(NULL);
     broker_is_gone();
     publishes(1, 5, "x");
     broker_is_back(true);
@@ -454,7 +338,7 @@ END_TEST
 
 START_TEST(a_refused_message_does_not_hold_up_the_rest)
 {
-    begin(NULL);
+    begin_publishing(NULL);
     broker_is_gone();
     publishes(1, 5, "poison");
     story->broker.publishing = BRIDGE_REFUSED;
@@ -468,7 +352,7 @@ END_TEST
 
 START_TEST(kept_messages_survive_a_restart)
 {
-    begin(NULL);
+    begin_publishing(NULL);
     broker_is_gone();
     publishes(1, 5, "1");
     publishes(2, 6, "2");
@@ -508,7 +392,7 @@ END_TEST
 /* Both in the broker's absence: it must still be told, although the client was told congestion. */
 START_TEST(an_unsubscription_survives_a_subscribe_that_cannot_be)
 {
-    begin(NULL);
+    begin_publishing(NULL);
     client_says(sn_subscribe(QOS(1), 2, "b"));
     gateway_says(sn_suback(1, 2, 2, SN_ACCEPTED));
     broker_is_gone();
@@ -546,9 +430,6 @@ int main(void)
     tcase_add_test(tc, the_backlog_of_an_earlier_run_stays_in_front);
     tcase_add_loop_test(tc, qos_0_is_kept_by_option, 0, 2);
     tcase_add_loop_test(tc, their_age_is_told_by_option, 0, 2);
-    tcase_add_loop_test(tc, what_the_bridge_gives_back_is_kept, 0, 2);
-    tcase_add_loop_test(tc, what_is_given_back_is_older_than_what_came_since, 0, 4);
-    tcase_add_loop_test(tc, what_is_given_back_is_older_than_what_is_under_way, 0, 2);
     tcase_add_test(tc, a_connection_that_takes_nothing_is_tried_again);
     tcase_add_test(tc, a_refused_message_does_not_hold_up_the_rest);
     tcase_add_test(tc, kept_messages_survive_a_restart);

@@ -122,6 +122,11 @@ struct sn_packet sn_disconnect(uint16_t duration);
 
 /* device(1) connects as `client_id` and is accepted. */
 void connected(const char *client_id, uint8_t flags);
+/* sensor-1 has topic id 1 for "up" and 2 for "down", which it has subscribed to, and sleeps. */
+void fell_asleep(void);
+/* A new story: sensor-1 has topic id 1 for "t", and the broker keeps its session. */
+void begin_publishing(const char *lines);
+void publishes(uint8_t qos, uint16_t msg_id, const char *data); /* it does, and is answered */
 
 /* For the parts of the stage itself. */
 void story_start(const char seed[17]); /* a new core */

@@ -82,3 +82,33 @@ struct sn_packet sn_disconnect(uint16_t duration)
 {
     return (struct sn_packet){.type = SN_DISCONNECT, .duration = duration};
 }
+
+void fell_asleep(void)
+{
+    connected("sensor-1", 0);
+    client_says(sn_register(0, 1, "up"));
+    gateway_says(sn_ack(SN_REGACK, 1, 1, SN_ACCEPTED));
+    client_says(sn_subscribe(QOS(1), 2, "down"));
+    gateway_says(sn_suback(1, 2, 2, SN_ACCEPTED));
+    client_says(sn_disconnect(300));
+    gateway_says(sn_disconnect(0));
+}
+
+void begin_publishing(const char *lines)
+{
+    story_begin(lines);
+    story->broker.session_present = true;
+    connected("sensor-1", 0);
+    client_says(sn_register(0, 1, "t"));
+    gateway_says(sn_ack(SN_REGACK, 1, 1, SN_ACCEPTED));
+    broker_looks_away();
+}
+
+void publishes(uint8_t qos, uint16_t msg_id, const char *data)
+{
+    client_says(sn_publish(QOS(qos), 1, msg_id, data));
+    if (qos == 1)
+        gateway_says(sn_ack(SN_PUBACK, 1, msg_id, SN_ACCEPTED));
+    if (qos == 2)
+        gateway_says(sn_msg(SN_PUBREC, msg_id));
+}
