@@ -108,7 +108,7 @@ struct subscriber_ask {
 struct demand {
     struct subscriber_ask *asks; /* the oldest first: the last one of a session decides */
     uint32_t next_due;
-    uint32_t answered_s; /* the last SUBSCRIBE */
+    uint32_t replayed_ms; /* the last SUBACK, or retained message without an identifier */
     uint16_t link;
     uint8_t round;
     uint8_t asked_qos;
@@ -179,6 +179,12 @@ static inline uint32_t aggregated_seconds(const struct aggregating *a)
     return (uint32_t)(uv_now(a->bridge->loop) / 1000);
 }
 
+/* Wraps around; only differences count. */
+static inline uint32_t aggregated_ms(const struct aggregating *a)
+{
+    return (uint32_t)uv_now(a->bridge->loop);
+}
+
 /* places.c */
 bool places_open(struct bridge *bridge);
 bool places_survive_restart(const struct aggregating *a);
@@ -235,6 +241,8 @@ void restoring_review(struct aggregating *a);
 void restoring_tick(struct aggregating *a);
 
 /* hand_on.c */
+/* Do retained messages of the last round seem to be coming? */
+bool hand_on_replays(const struct aggregating *a, uint32_t number);
 void hand_on_message(struct aggregating *a, struct shared_link *l, const struct bridge_event *e);
 
 #endif

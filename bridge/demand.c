@@ -165,6 +165,8 @@ static bool begin_round(struct aggregating *a, const struct shared_link *l, uint
         return false;
     d->round = (uint8_t)(d->round % FILTER_ROUNDS + 1);
     filters_end_round(a->filters, number, d->round); /* of long ago */
+    if (!broker_link_knows_identifiers(l->link) && !hand_on_replays(a, number))
+        filters_end_round(a->filters, number, 0);
     if (d->renew)
         filters_await_all(a->filters, number, d->round);
     for (ask = d->asks; ask; ask = ask->next)
@@ -297,7 +299,7 @@ void demand_answered(struct aggregating *a, struct shared_link *l, const struct 
     } else {
         d->refused = e->result != BRIDGE_OK;
         d->held = d->held && (!d->refused || d->was_held);
-        d->answered_s = aggregated_seconds(a);
+        d->replayed_ms = aggregated_ms(a);
         answer_asks(a, number, ASKS_UNDER_WAY, e->result, e->granted_qos);
     }
     settle(a, number);

@@ -386,6 +386,6 @@ void filters_await_all(struct filters *t, uint32_t number, uint8_t round)
 void filters_end_round(struct filters *t, uint32_t number, uint8_t round)
 {
     for (uint32_t p = filter_at(t, number)->first; p > 0; p = t->entries[p].next)
-        if (t->entries[p].round == round)
+        if (round == 0 || t->entries[p].round == round)
             t->entries[p].round = 0;
 }

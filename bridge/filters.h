@@ -59,7 +59,7 @@ uint32_t filters_of_slot(const struct filters *t, uint32_t slot);
 /* The subscriber waits for the retained messages that the broker sends in answer to this round. */
 void filters_await(struct filters *t, uint32_t number, uint32_t slot, uint8_t round);
 void filters_await_all(struct filters *t, uint32_t number, uint8_t round);
-/* Nobody waits for this round any more. */
+/* Nobody waits for this round any more; `round` 0: for any. */
 void filters_end_round(struct filters *t, uint32_t number, uint8_t round);
 
 /* --- messages --------------------------------------------------------------------------------- */

@@ -9,7 +9,10 @@
 
 enum {
     IDENTIFIERS_MAX = 64, /* of one message */
-    REPLAY_S = 5,         /* how long retained messages may follow SUBACK, without identifiers */
+    /* Without identifiers: how long retained messages may follow SUBACK or each other, and what is
+     * not between two of them any more. */
+    REPLAY_MS = 5000,
+    BETWEEN_MS = 300,
 };
 
 static void hand_to(struct aggregating *a, const struct filters_hit *hits, size_t count,
@@ -66,12 +69,29 @@ static size_t hand_on_named(struct aggregating *a, uint32_t *identifiers, size_t
     return got;
 }
 
-/* May retained messages of the last round still come? */
-static bool replays(const struct aggregating *a, uint32_t number)
+bool hand_on_replays(const struct aggregating *a, uint32_t number)
 {
     const struct demand *d = demand_of(a, number);
 
-    return d->under_way || aggregated_seconds(a) - d->answered_s <= REPLAY_S;
+    return d->under_way || aggregated_ms(a) - d->replayed_ms <= BETWEEN_MS;
+}
+
+/* May they still come? Then this is one. */
+static bool is_replay(struct aggregating *a, uint32_t number)
+{
+    struct demand *d = demand_of(a, number);
+    uint32_t now = aggregated_ms(a);
+
+    if (!d->under_way && now - d->replayed_ms > REPLAY_MS)
+        return false;
+    d->replayed_ms = now;
+    return true;
+}
+
+/* Without identifiers the messages of several rounds cannot be told apart: 0 is any of them. */
+static uint32_t round_of(const struct aggregating *a, const struct shared_link *l, uint32_t number)
+{
+    return broker_link_knows_identifiers(l->link) ? demand_of(a, number)->round : 0;
 }
 
 /* Without identifiers, or with those of an earlier run: all filters of this link that match. */
@@ -86,8 +106,8 @@ static size_t hand_on_matching(struct aggregating *a, const struct shared_link *
         size_t count = 0;
         /* As many at a time as there is room for: each session's best filter is told anyway. */
         for (; i < all && count < IDENTIFIERS_MAX; i++)
-            if (demand_is_on(a, found[i], l) && (!m->retain || replays(a, found[i])))
-                numbers[count++] = found[i] | (uint32_t)a->demands[found[i]].round << ROUND_SHIFT;
+            if (demand_is_on(a, found[i], l) && (!m->retain || is_replay(a, found[i])))
+                numbers[count++] = found[i] | round_of(a, l, found[i]) << ROUND_SHIFT;
         got += hand_on_named(a, numbers, count, m);
     }
     return got;

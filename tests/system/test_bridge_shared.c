@@ -16,6 +16,7 @@ static bool silent;           /* publishes are not acknowledged */
 static bool no_identifiers;   /* CONNACK says so */
 static bool deaf, asked;      /* SUBSCRIBE is not answered; one has come */
 static int identified;        /* SUBSCRIBEs with an identifier */
+static bool retains;          /* a/b = r, which follows each SUBACK */
 static const char *unwelcome; /* the link whose CONNECT is refused */
 static const char *ignored;   /* ... is not answered */
 static const char *refused;   /* a filter; also "bad" */
@@ -83,6 +84,8 @@ static void on_packet(void *self, struct fake_client *client, uint8_t first, str
         fake_send(client,
                   (uint8_t[]){0x90, 4, body.data[0], body.data[1], 0, is_refused(body) ? 0x87 : 1},
                   6);
+        if (retains)
+            fake_send(client, "\x31\x07\0\3a/b\0r", 9);
         break;
     case UNSUBSCRIBE:
         fake_send(client, (uint8_t[]){0xB0, 4, body.data[0], body.data[1], 0, 0}, 6);
@@ -97,7 +100,7 @@ static void begin(void)
     ck_assert_ptr_nonnull(w);
     world_init(w, "");
     told[0] = '\0';
-    silent = no_identifiers = deaf = asked = false;
+    silent = no_identifiers = retains = deaf = asked = false;
     unwelcome = ignored = refused = NULL;
     unordered = 0;
     unacked_count = 0;
@@ -284,6 +287,21 @@ START_TEST(a_broker_without_identifiers_is_given_none)
     ck_assert_int_eq(identified, 0);
     fake_send_to_all(&fake, "\x30\x07\0\3a/b\0x", 9); /* the others have no filters */
     expect_message(w, 1, "x");
+    end();
+}
+END_TEST
+
+/* The second asks before the first is answered: what follows that answer comes when the second
+ * SUBSCRIBE is already under way, and is for the first. */
+START_TEST(retained_messages_without_identifiers_miss_nobody)
+{
+    begin();
+    no_identifiers = retains = true;
+    opened_all();
+    ck_assert(subscribe(w, 1, 1, "a/#", 1));
+    ck_assert(subscribe(w, 2, 1, "a/#", 1));
+    expect_message(w, 1, "r");
+    expect_message(w, 2, "r");
     end();
 }
 END_TEST
@@ -480,6 +498,7 @@ int main(void)
     tcase_add_test(tc, the_last_subscribe_decides);
     tcase_add_test(tc, who_asks_when_the_last_link_is_lost_is_told);
     tcase_add_test(tc, a_broker_without_identifiers_is_given_none);
+    tcase_add_test(tc, retained_messages_without_identifiers_miss_nobody);
     tcase_add_test(tc, qos_0_passes_those_who_wait);
     tcase_add_test(tc, a_link_without_acknowledgements_is_renewed);
     tcase_add_test(tc, what_waits_is_given_back);

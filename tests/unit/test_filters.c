@@ -234,6 +234,8 @@ START_TEST(rounds_of_retained_messages)
     ck_assert_uint_eq(filters_collect_waiting(t, number, 4, &hits), 0);
     filters_await_all(t, number, 5);
     ck_assert_uint_eq(filters_collect_waiting(t, number, 5, &hits), 2);
+    filters_end_round(t, number, 0);
+    ck_assert_uint_eq(filters_collect_waiting(t, number, 0, &hits), 0);
 }
 END_TEST
 
