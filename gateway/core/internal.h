@@ -45,6 +45,7 @@ struct core {
     struct spool spool;
     struct deadline draining; /* of the spool */
     uint64_t drain_free_at;   /* us: when drain_rate allows the next message */
+    msec_t rest_until;        /* when backlogs that rest are tried again; 0: none rests */
     uint64_t last_sequence;   /* of recorded messages */
     uint32_t restored;        /* sessions of an earlier run; may exceed max_clients */
     bool restoring;           /* what happens is recorded already */

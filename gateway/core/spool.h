@@ -42,6 +42,7 @@ struct backlog {
     struct gap gap; /* in front of its first message */
     uint32_t under_way;
     bool ready;                  /* in the list of those that may send */
+    bool resting;                /* its broker was busy with the last one */
     struct backlog *next, *prev; /* of that list */
 };
 

@@ -10,6 +10,7 @@
 enum {
     BURST_US = 100000, /* of drain_rate, sent at once after a pause */
     AGAIN_MS = 100,    /* until a connection that took nothing is tried again */
+    REST_MS = 1000,    /* and one whose broker has no quota left */
 };
 
 static struct backlog **backlog_at(struct core *core, struct session *s)
@@ -90,6 +91,8 @@ static void arm(struct core *core, msec_t now)
         due = (msec_t)(oldest->received + (int64_t)max_age) + 1;
     if (core->spool.ready && drain_due(core, now) < due)
         due = drain_due(core, now);
+    if (core->rest_until > 0 && core->rest_until < due)
+        due = core->rest_until > now ? core->rest_until : now + 1;
     deadline_set(&core->deadlines, &core->draining, due);
 }
 
@@ -130,8 +133,8 @@ bool spool_take(struct core *core, struct session *s, msec_t now, const struct b
         count(core, COUNT_spool_dropped_oldest);
         finish(core, oldest);
     }
-    if (is_open(core, s))
-        spool_set_ready(&core->spool, *holder, true);
+    if (is_open(core, s) && !kept->backlog->resting)
+        spool_set_ready(&core->spool, kept->backlog, true);
     arm(core, now);
     return true;
 }
@@ -181,11 +184,45 @@ static bool send_one(struct core *core, struct backlog *b, msec_t now)
     return others > 0;
 }
 
+static void may_send(struct core *core, struct backlog *b, msec_t now)
+{
+    if (!b)
+        return;
+    b->resting = false;
+    spool_set_ready(&core->spool, b, true);
+    arm(core, now);
+}
+
+/* Its broker takes nothing now, and would say so again at once. */
+static void rest(struct core *core, struct backlog *b, msec_t now)
+{
+    b->resting = true;
+    spool_set_ready(&core->spool, b, false);
+    if (core->rest_until == 0)
+        core->rest_until = now + REST_MS;
+    arm(core, now);
+}
+
+static void end_rest(struct core *core, msec_t now)
+{
+    if (core->rest_until == 0 || now < core->rest_until)
+        return;
+    core->rest_until = 0;
+    if (core->spool.own && core->spool.own->resting)
+        may_send(core, core->spool.own, now);
+    for (uint32_t i = 0; i < core->sessions.count; i++) {
+        struct backlog *b = core->sessions.slots[i]->backlog;
+        if (b && b->resting)
+            may_send(core, b, now);
+    }
+}
+
 void spool_drain(struct core *core, msec_t now)
 {
     uint64_t now_us = now * 1000, earliest = now_us > BURST_US ? now_us - BURST_US : 0;
 
     drop_too_old(core, now);
+    end_rest(core, now);
     if (core->drain_free_at < earliest)
         core->drain_free_at = earliest;
     while (core->spool.ready && core->drain_free_at <= now_us) {
@@ -194,14 +231,6 @@ void spool_drain(struct core *core, msec_t now)
             break;
         }
     }
-    arm(core, now);
-}
-
-static void may_send(struct core *core, struct backlog *b, msec_t now)
-{
-    if (!b)
-        return;
-    spool_set_ready(&core->spool, b, true);
     arm(core, now);
 }
 
@@ -235,7 +264,9 @@ void spool_answered(struct core *core, struct session *s, msec_t now,
         count(core, COUNT_late_answers);
         return;
     }
-    if (is_open(core, s))
+    if (is_open(core, s) && event->result == BRIDGE_BUSY)
+        rest(core, b, now);
+    else if (is_open(core, s) && !b->resting)
         may_send(core, b, now);
     if (event->result == BRIDGE_BUSY) {
         b->under_way -= m->under_way ? 1 : 0;

@@ -254,6 +254,34 @@ START_TEST(a48_the_upstream_connection_outlives_a_long_sleep)
 }
 END_TEST
 
+/* What comes meanwhile queues behind, and asks for nothing either. */
+START_TEST(a_broker_without_quota_is_asked_once_a_second)
+{
+    story_begin(NULL);
+    connected("sensor-1", 0);
+    client_says(sn_register(0, 1, "t"));
+    gateway_says(sn_ack(SN_REGACK, 1, 1, SN_ACCEPTED));
+    broker_is_gone();
+    client_says(sn_publish(QOS(1), 1, 5, "x"));
+    gateway_says(sn_ack(SN_PUBACK, 1, 5, SN_ACCEPTED));
+    story->broker.publishing = BRIDGE_BUSY;
+    broker_is_back(true);
+    pass(250);
+    ck_assert(broker_saw(BRIDGE_PUBLISH));
+    broker_looks_away();
+    client_says(sn_publish(QOS(1), 1, 6, "y"));
+    gateway_says(sn_ack(SN_PUBACK, 1, 6, SN_ACCEPTED));
+    pass(250);
+    ck_assert(!broker_saw(BRIDGE_PUBLISH));
+    story->broker.publishing = BRIDGE_OK;
+    pass(seconds(1));
+    broker_gets("t", "x", 1);
+    broker_gets("t", "y", 1);
+    ck_assert_uint_eq(recorded(RECORD_SPOOLED), 0);
+    story_end();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("broker_away");
@@ -270,5 +298,6 @@ int main(void)
     tcase_add_test(tc, late_answers_of_an_earlier_connection_are_not_sent);
     tcase_add_test(tc, a_qos_2_publish_repeated_after_a_reconnect_is_not_forwarded_twice);
     tcase_add_test(tc, a48_the_upstream_connection_outlives_a_long_sleep);
+    tcase_add_test(tc, a_broker_without_quota_is_asked_once_a_second);
     return run_case("broker_away", tc);
 }
