@@ -73,6 +73,8 @@ static void refusal_text(int code, char *into, size_t size)
     case MQTT_RC_SERVER_UNAVAILABLE:
     case MQTT_RC_SERVER_BUSY:
     case MQTT_RC_CONNECTION_RATE_EXCEEDED: remedy = "it may recover by itself"; break;
+    case MQTT_RC_RETAIN_NOT_SUPPORTED: remedy = "set [broker] retain = strip"; break;
+    case MQTT_RC_QOS_NOT_SUPPORTED: remedy = "set [broker] max_qos = 1"; break;
     default: break;
     }
     snprintf(into, size, "refused the connection: %s; %s", said, remedy);
