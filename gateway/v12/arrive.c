@@ -27,8 +27,7 @@ static bool fits(const struct core *core, const struct session *s, const struct 
     size_t envelope = s->peer.node_len > 0 ? 3u + s->peer.node_len : 0;
     size_t body = 5 + m->payload.len, total = body + (body > 253 ? 4 : 2);
 
-    return m->topic.len > 0 && m->topic.len <= core->config->gateway.max_topic_length &&
-           total + envelope <= room;
+    return m->topic.len <= core->config->gateway.max_topic_length && total + envelope <= room;
 }
 
 static bool has_room(const struct core *core, const struct session *s, size_t octets)
@@ -93,6 +92,10 @@ void arrive(struct core *core, struct session *s, msec_t now, const struct bridg
     count(core, COUNT_messages_in);
     if (!session_live(s) && s->clean && !s->attempt) { /* only its backlog is left */
         count(core, COUNT_messages_without_client);
+        return;
+    }
+    if (!sn_topic_name_ok(m->topic)) { /* REGISTER never names a wildcard (5.4.10) */
+        count(core, COUNT_messages_bad_topic);
         return;
     }
     if (!fits(core, s, m)) {

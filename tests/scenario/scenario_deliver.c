@@ -279,6 +279,19 @@ START_TEST(the_largest_payload_of_the_short_header_and_the_first_of_the_long)
 }
 END_TEST
 
+/* A broken broker: what REGISTER could not name is not announced to the client. */
+START_TEST(what_comes_for_no_topic_name_is_dropped)
+{
+    static const char *const names[] = {"", "a/+", "#", "\xff"};
+
+    begin(NULL);
+    broker_delivers("sensor-1", names[_i], "1", 1);
+    gateway_is_silent();
+    ck_assert_uint_eq(counted(COUNT_messages_bad_topic), 1);
+    story_end();
+}
+END_TEST
+
 START_TEST(an_empty_payload_is_a_message)
 {
     begin(NULL);
@@ -308,6 +321,7 @@ int main(void)
     tcase_add_test(tc, a24_unknown_msg_ids);
     tcase_add_test(tc, a42_messages_too_big_for_the_link);
     tcase_add_test(tc, the_largest_payload_of_the_short_header_and_the_first_of_the_long);
+    tcase_add_loop_test(tc, what_comes_for_no_topic_name_is_dropped, 0, 4);
     tcase_add_test(tc, an_empty_payload_is_a_message);
     return run_case("deliver", tc);
 }
