@@ -136,6 +136,15 @@ static void on_link_opened(struct aggregating *a, struct shared_link *l,
         tell_all_opened(a);
 }
 
+/* One that is refused alone says nothing of the others. */
+static bool another_may_open(const struct aggregating *a)
+{
+    for (uint32_t i = 0; i < a->count; i++)
+        if (a->links[i].link && !a->links[i].given_up)
+            return true;
+    return false;
+}
+
 static void on_link_not_opened(struct aggregating *a, struct shared_link *l,
                                const struct bridge_event *e)
 {
@@ -145,7 +154,7 @@ static void on_link_not_opened(struct aggregating *a, struct shared_link *l,
     demand_failed(a, l);
     restoring_failed(a, l);
     broker_link_retry(l->link);
-    if (a->open == 0)
+    if (a->open == 0 && !(e->result == BRIDGE_REFUSED && another_may_open(a)))
         answer_waiting(a, e->result);
 }
 
@@ -204,8 +213,10 @@ static void on_broker_changed(struct bridge *bridge)
     if (bridge->scout.state != BROKER_AWAY)
         return;
     for (uint32_t i = 0; i < a->count; i++)
-        if (!a->links[i].open)
+        if (!a->links[i].open) {
             shared_give_up(a, &a->links[i]);
+            demand_failed(a, &a->links[i]);
+        }
     if (a->open == 0)
         answer_waiting(a, BRIDGE_BUSY);
 }
@@ -227,7 +238,9 @@ static bool take_over(struct aggregating *a, struct session *s, const struct bri
     free(s->client_id);
     s->client_id = client_id;
     s->generation = r->session.generation;
-    s->link = (uint8_t)shared_number(a, r->client_id);
+    s->home = (uint8_t)shared_number(a, r->client_id);
+    if (!same)
+        s->link = s->home;
     s->present = same && !r->clean_start;
     s->patient = r->patient;
     return true;
@@ -307,6 +320,7 @@ static void on_tick(uv_timer_t *timer)
 
     restoring_tick(a);
     for (uint32_t i = 0; i < a->count; i++) {
+        detour_tick(a, &a->links[i]);
         shared_pump(a, &a->links[i]);
         demand_ask_next(a, &a->links[i]);
     }

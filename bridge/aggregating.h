@@ -2,9 +2,10 @@
 /* aggregating - all sessions over a few links
  *
  * What the files of this mode share: aggregating.c (the sessions), places.c (the links, and which
- * filter is on which), shared.c (publishing over the links, a fair share for each), demand.c (what
- * the broker is asked for), inheriting.c (what it has of an earlier run), restoring.c (after a
- * loss, until the broker has been asked again), hand_on.c (whose a message is).
+ * filter is on which), shared.c (publishing over the links, a fair share for each), detour.c (over
+ * another one while a link stays out), demand.c (what the broker is asked for), inheriting.c (what
+ * it has of an earlier run), restoring.c (after a loss, until the broker has been asked again),
+ * hand_on.c (whose a message is).
  *
  * A link carries the publishes of the sessions that are hashed to it by client id, and filters. QoS
  * 0 goes out over a link of its own, so that it does not wait behind the others' acknowledgements
@@ -12,7 +13,8 @@
  * is not kept.
  *
  * While one link is open the sessions are. So the loss of one is not told to any session: what it
- * publishes waits for a while and what it subscribes to is asked when the link is back.
+ * publishes waits for a while, or goes over another link when that one stays out, and what it
+ * subscribes to is asked when the link is back.
  */
 #ifndef BRIDGE_AGGREGATING_H
 #define BRIDGE_AGGREGATING_H
@@ -45,16 +47,16 @@ struct session {
     struct session_will *will;
     struct lane *lane; /* publishes that wait; NULL: none */
     uint32_t generation;
-    uint8_t state;
-    uint8_t link;     /* of its QoS 1 and 2 publishes */
-    uint8_t serial;   /* counts OPEN and CLOSE: answers to what came before are not told */
+    uint8_t link, home; /* of its QoS 1 and 2 publishes; see detour.c */
+    uint8_t serial;     /* counts OPEN and CLOSE: answers to what came before are not told */
+    uint8_t state : 4;
     bool present : 1; /* for OPENED: its subscriptions are still held */
     bool patient : 1;
 };
 
 /* A publish under way: whom its answer is for. */
 struct upload {
-    struct session_ref session;
+    struct session_ref session; /* slot 0: free */
     uint64_t token;
     uint32_t next; /* free one */
     uint8_t serial;
@@ -82,6 +84,7 @@ struct shared_link {
     bool expected; /* is soon to be opened, and may have to ask again; see restoring.c */
     bool hopeless; /* its last attempt failed while others were open */
     uint64_t opened_at;
+    uint64_t out_since;  /* given up while others are open, 0: is not */
     uint32_t unanswered; /* filters that the broker forgot and has not answered */
     struct upload *uploads;
     uint32_t uploads_free, uploads_used;
@@ -214,6 +217,10 @@ void shared_answered(struct aggregating *a, struct shared_link *l, const struct 
 void shared_pump(struct aggregating *a, struct shared_link *l);
 /* What waits and what returns is given back from now on. */
 void shared_give_up(struct aggregating *a, struct shared_link *l);
+
+/* detour.c */
+struct shared_link *detour_of(struct aggregating *a, struct session *s, uint32_t slot);
+void detour_tick(struct aggregating *a, struct shared_link *l);
 
 /* demand.c */
 bool demand_subscribe(struct aggregating *a, const struct bridge_request *r);

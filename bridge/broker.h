@@ -89,6 +89,11 @@ void broker_link_hold(struct broker_link *link, bool on);
  * library itself resumes does not: then the broker has the session. Closing ends it. */
 void broker_link_withhold(struct broker_link *link, bool on);
 
+/* Does it hold what was given back, for its owner to publish it again here? Dropping ends that; not
+ * while it is connecting. */
+bool broker_link_has_returned(const struct broker_link *link);
+void broker_link_drop_returned(struct broker_link *link);
+
 /* As bridge.h says of the requests. `quiet`: no PUBLISHED follows. */
 bool broker_link_publish(struct broker_link *link, uint64_t token,
                          const struct bridge_message *message, bool quiet);

@@ -340,6 +340,15 @@ static bool make_demand(struct aggregating *a, uint32_t number, struct sn_bytes 
     return true;
 }
 
+/* Nobody would answer before the link is back. */
+static bool can_wait(struct aggregating *a, uint32_t number, bool patient)
+{
+    bool out = a->links[demand_of(a, number)->link].given_up;
+
+    counters_of(a)->away += out && !patient;
+    return !out || patient;
+}
+
 bool demand_subscribe(struct aggregating *a, const struct bridge_request *r)
 {
     uint32_t slot = r->session.slot;
@@ -347,6 +356,7 @@ bool demand_subscribe(struct aggregating *a, const struct bridge_request *r)
     uint32_t number = ask ? filters_take(a->filters, r->message.topic) : 0;
 
     if (number == 0 || !make_demand(a, number, r->message.topic) ||
+        !can_wait(a, number, r->patient) ||
         !filters_add(a->filters, number, slot, r->message.qos)) {
         free(ask);
         if (number > 0 && (number >= a->demands_room || !demand_of(a, number)->placed))

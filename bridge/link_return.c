@@ -58,6 +58,25 @@ void link_drop_returned(struct broker_link *link)
     }
 }
 
+bool broker_link_has_returned(const struct broker_link *link)
+{
+    const struct pending *p;
+
+    TAILQ_FOREACH(p, &link->pending.list, entries)
+    if (p->returned)
+        return true;
+    return !TAILQ_EMPTY(&link->pending.done);
+}
+
+void broker_link_drop_returned(struct broker_link *link)
+{
+    if (link->state >= LINK_CONNECTING || !broker_link_has_returned(link))
+        return;
+    link_drop_returned(link);
+    pending_forget_done(&link->pending);
+    link_drop_mosq(link); /* it would send them again */
+}
+
 static void end_claims(struct broker_link *link)
 {
     struct pending *p;

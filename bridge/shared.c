@@ -48,6 +48,7 @@ void shared_fini(struct shared_link *l)
 
 static void free_upload(struct shared_link *l, uint32_t i)
 {
+    l->uploads[i].session = GATEWAY_SELF;
     l->uploads[i].next = l->uploads_free;
     l->uploads_free = i;
     l->uploads_used--;
@@ -137,7 +138,7 @@ static bool wait_in_lane(struct aggregating *a, struct shared_link *l, struct se
 
 bool shared_publish(struct aggregating *a, struct session *s, const struct bridge_request *r)
 {
-    struct shared_link *l = &a->links[s->link];
+    struct shared_link *l = detour_of(a, s, r->session.slot);
     const struct upload upload = {.session = r->session, .token = r->token, .serial = s->serial};
 
     if (r->message.qos == 0) {
@@ -170,7 +171,7 @@ static void wait_as_will(struct aggregating *a, struct shared_link *l, struct la
 
 void shared_publish_will(struct aggregating *a, struct session *s, uint32_t slot)
 {
-    struct shared_link *l = &a->links[s->link];
+    struct shared_link *l = detour_of(a, s, slot);
     const struct session_will *w = s->will;
     const struct session_ref ref = {slot, s->generation};
 

@@ -55,6 +55,7 @@ class Traveller:
         self.limits = limits
         self.sessions = sessions
         self.version = 4
+        self.client_id = None
         self.filters = set()
         self.published = deque()  # when, of the last second
 
@@ -74,7 +75,8 @@ class Traveller:
         self.version, flags = body.number(1), body.number(1)
         body.take(2)
         self.properties(body)
-        self.filters = self.sessions.setdefault(body.text().decode(), set())
+        self.client_id = body.text()
+        self.filters = self.sessions.setdefault(self.client_id.decode(), set())
         return self.message("will", flags >> 3 & 3, flags & 0x20) if flags & 4 else None
 
     def accepted(self, connack):
@@ -129,6 +131,8 @@ class StrictFront(threading.Thread):
         self.limits = limits
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = "mqtt://127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.unwelcome = set()  # client ids
+        self.travellers = {}  # by client id: where they come from and go to
         self.offences = []
         self.sessions = {}  # client id: filters
         self.ends = []
@@ -162,6 +166,10 @@ class StrictFront(threading.Thread):
                 if offence := traveller.inspect(head[0], body):
                     self.offences.append(offence)
                     break
+                if head[0] >> 4 == CONNECT:
+                    self.travellers[traveller.client_id] = (client, broker)
+                    if traveller.client_id in self.unwelcome:
+                        break
                 broker.sendall(head + length + body)
         except (OSError, IndexError):
             pass
@@ -177,6 +185,11 @@ class StrictFront(threading.Thread):
         except (OSError, IndexError):
             pass
         self.cut(client, broker)
+
+    def refuse(self, client_id):
+        """Its connection ends, and no other is let through."""
+        self.unwelcome.add(client_id)
+        self.cut(*self.travellers[client_id])
 
     @staticmethod
     def cut(*ends):

@@ -18,9 +18,6 @@ static bool deaf, asked;      /* SUBSCRIBE is not answered; one has come */
 static int identified;        /* SUBSCRIBEs with an identifier */
 static bool retains;          /* a/b = r, which follows each SUBACK */
 static const char *unwelcome; /* the link whose CONNECT is refused */
-static const char *ignored;   /* ... is not answered */
-static const char *refused;   /* a filter; also "bad" */
-static int unordered;         /* publishes of QoS 0 */
 static char told[256];        /* the payloads of QoS 1 publishes, as they came */
 static struct {
     struct fake_client *client;
@@ -40,7 +37,6 @@ static void ack(struct fake_client *client, uint16_t mid)
 
 static void on_publish(struct fake_client *client, uint8_t first, struct sn_bytes body)
 {
-    unordered += (first & 6) == 0;
     if (first & 6)
         snprintf(told + strlen(told), sizeof told - strlen(told), "%c", body.data[body.len - 1]);
     if (memmem(body.data, body.len, "bad", 3)) {
@@ -54,12 +50,6 @@ static void on_publish(struct fake_client *client, uint8_t first, struct sn_byte
     }
 }
 
-static bool is_refused(struct sn_bytes subscribe)
-{
-    return memmem(subscribe.data, subscribe.len, "bad", 3) ||
-           (refused && memmem(subscribe.data, subscribe.len, refused, strlen(refused)));
-}
-
 static void on_packet(void *self, struct fake_client *client, uint8_t first, struct sn_bytes body)
 {
     (void)self;
@@ -67,8 +57,6 @@ static void on_packet(void *self, struct fake_client *client, uint8_t first, str
     case CONNECT:
         if (unwelcome && memmem(body.data, body.len, unwelcome, strlen(unwelcome)))
             fake_send(client, "\x20\x03\0\x88\0", 5);
-        else if (ignored && memmem(body.data, body.len, ignored, strlen(ignored)))
-            break;
         else if (no_identifiers)
             fake_send(client, "\x20\x05\0\0\x02\x29\0", 7);
         else
@@ -82,7 +70,8 @@ static void on_packet(void *self, struct fake_client *client, uint8_t first, str
             break;
         identified += body.data[2] > 0 && body.data[3] == 0x0B;
         fake_send(client,
-                  (uint8_t[]){0x90, 4, body.data[0], body.data[1], 0, is_refused(body) ? 0x87 : 1},
+                  (uint8_t[]){0x90, 4, body.data[0], body.data[1], 0,
+                              memmem(body.data, body.len, "bad", 3) ? 0x87 : 1},
                   6);
         if (retains)
             fake_send(client, "\x31\x07\0\3a/b\0r", 9);
@@ -101,8 +90,7 @@ static void begin(void)
     world_init(w, "");
     told[0] = '\0';
     silent = no_identifiers = retains = deaf = asked = false;
-    unwelcome = ignored = refused = NULL;
-    unordered = 0;
+    unwelcome = NULL;
     unacked_count = 0;
     identified = 0;
     fake = (struct fake_broker){.packet = on_packet};
@@ -429,61 +417,6 @@ START_TEST(wills_that_wait_are_bounded)
 }
 END_TEST
 
-static void all_are_lost(void)
-{
-    w->count = 0;
-    fake_hang_up_on_all(&fake);
-    expect(w, BRIDGE_CLOSED, 1, 0);
-    expect(w, BRIDGE_OPENED, 1, 0);
-    told[0] = '\0';
-}
-
-/* Whether the broker has forgotten the filters of the other connection is not known, so publishes
- * wait for it: until it has failed, or for a few seconds. QoS 0 does not. */
-START_TEST(a_connection_that_stays_out_does_not_hold_the_others_for_ever)
-{
-    begin();
-    w->config.broker.connections = 2;
-    w->config.broker.connect_timeout_ms = _i ? 60000 : 2000;
-    opened_all();
-    await(w, bridge_counters(w->bridge)->connects == 4);
-    ignored = "own-2";
-    all_are_lost();
-    await(w, bridge_counters(w->bridge)->connects == 7); /* own, shared, QoS 0 */
-    uint64_t start = uv_hrtime();
-    ck_assert(publish(w, 1, 1, "t", "a", 1));
-    ck_assert(publish(w, 2, 1, "t", "b", 1));
-    ck_assert(publish(w, 1, 0, "t", "0", 0));
-    await(w, unordered == 1);
-    ck_assert_str_eq(told, "");
-    await(w, *told);
-    ck_assert_uint_gt(since(w, start), 500);
-    end();
-}
-END_TEST
-
-/* A filter that was refused or is not answered holds nobody for ever. */
-START_TEST(publishes_follow_the_answers_to_filters)
-{
-    begin();
-    w->config.broker.ack_timeout_ms = 60000;
-    opened_all();
-    subscribed(w, 1, "a", 1);
-    subscribed(w, 1, "b", 1);
-    refused = "a";
-    deaf = _i;
-    asked = false;
-    all_are_lost();
-    uint64_t start = uv_hrtime();
-    ck_assert(publish(w, 2, 1, "t", "x", 1));
-    await(w, asked);
-    ck_assert_str_eq(told, "");
-    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 2, 1)->result, BRIDGE_OK);
-    ck_assert_int_eq(since(w, start) > 500, deaf);
-    end();
-}
-END_TEST
-
 int main(void)
 {
     TCase *tc = tcase_create("shared");
@@ -504,7 +437,5 @@ int main(void)
     tcase_add_test(tc, what_waits_is_given_back);
     tcase_add_test(tc, what_a_session_already_had_waits_for_its_link);
     tcase_add_test(tc, wills_that_wait_are_bounded);
-    tcase_add_loop_test(tc, a_connection_that_stays_out_does_not_hold_the_others_for_ever, 0, 2);
-    tcase_add_loop_test(tc, publishes_follow_the_answers_to_filters, 0, 2);
     return run_case("bridge shared", tc);
 }

@@ -11,6 +11,7 @@ from scapy.contrib.mqttsn import MQTTSN
 
 from device import CONGESTION, SHORT, publish_packet
 from gateway import AGGREGATING, both_versions, only_aggregating, only_transparent
+from strict_front import Limits, StrictFront
 from waiting import PATIENCE, until
 
 AWAY = {"broker": {"ack_timeout": 1, "connect_timeout": 1}}
@@ -187,6 +188,28 @@ def test_what_is_acknowledged_after_a_restart_reaches_all_subscribers(
         heard = set()
         while heard != {b"%d" % number for number in range(10)}:
             heard.add(hearer.take().data)
+
+
+@only_aggregating("no other client's connection could stand in")
+@pytest.mark.parametrize("offline", ["store", "reject"])
+def test_devices_whose_connection_is_refused_publish_over_another(
+    broker, observer, new_gateway, new_device_at, offline
+):
+    front = StrictFront(broker.port, Limits())
+    gateway = new_gateway(front.url, {"broker": {"offline": offline}})
+    gateway.start().until_listening().until_online(observer)
+    devices = [new_device_at(gateway, f"s{i}").connect() for i in range(12)]
+    for i, device in enumerate(devices):
+        device.tid = device.register(f"up/{i}")
+        device.publish(device.tid, b"0")
+    front.refuse(f"mqtt-sn-gateway-{gateway.id}-2".encode())
+    for number in range(1, 6):
+        for device in devices:
+            publish_until_accepted(device, device.tid, b"%d" % number)
+    for i in range(len(devices)):
+        observer.hears(f"up/{i}", b"5")
+        assert observer.payloads(f"up/{i}") == [b"%d" % number for number in range(6)]
+    front.close()
 
 
 @both_versions
