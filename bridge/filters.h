@@ -69,6 +69,10 @@ bool filters_matches(const struct filters *t, uint32_t number, struct sn_bytes t
 /* The numbers of all filters that match, in no order. The list lives until the next call. */
 size_t filters_match(struct filters *t, struct sn_bytes topic, const uint32_t **numbers);
 
+/* Nothing comes for this filter now, so it does not keep anything from coming by another. A new
+ * filter is not absent. */
+void filters_set_absent(struct filters *t, uint32_t number, bool absent);
+
 struct filters_hit {
     uint32_t slot;
     uint8_t qos; /* granted */
@@ -76,8 +80,9 @@ struct filters_hit {
 
 /* Who gets the message that came for these filters. With overlapping filters a session gets the
  * copy that came for the one with the highest QoS, of equal ones for the oldest, and no other; all
- * the filters are taken to bring a copy of their own. Of the sessions in a $share group one gets
- * it, each in its turn. The list lives until the next call of a function that makes one. */
+ * the filters that are not absent are taken to bring a copy of their own. Of the sessions in a
+ * $share group one gets it, each in its turn. The list lives until the next call of a function that
+ * makes one. */
 size_t filters_collect(struct filters *t, struct sn_bytes topic, const uint32_t *numbers,
                        size_t count, const struct filters_hit **hits);
 

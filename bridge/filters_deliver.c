@@ -45,6 +45,11 @@ size_t filters_match(struct filters *t, struct sn_bytes topic, const uint32_t **
     return t->found;
 }
 
+void filters_set_absent(struct filters *t, uint32_t number, bool absent)
+{
+    filter_at(t, number)->absent = absent;
+}
+
 static void add_hit(struct filters *t, const struct entry *e)
 {
     struct filters_hit *grown = filters_grown(t->hits, &t->hits_room, t->hit + 1, sizeof *grown);
@@ -62,6 +67,13 @@ static bool outranks(const struct entry *a, const struct entry *b, bool older)
     return a->qos != b->qos ? a->qos > b->qos : older;
 }
 
+static bool brings(const struct filters *t, uint32_t number, struct sn_bytes topic)
+{
+    const struct filter *f = filter_at(t, number);
+
+    return !f->shared && !f->absent && filters_matches(t, number, topic);
+}
+
 /* Does another filter of the same session bring it the message? Those behind it in its chain are
  * older. */
 static bool has_better(const struct filters *t, uint32_t place, struct sn_bytes topic)
@@ -73,8 +85,7 @@ static bool has_better(const struct filters *t, uint32_t place, struct sn_bytes 
         const struct entry *other = &t->entries[p];
         if (p == place)
             older = true;
-        else if (outranks(other, e, older) && !filter_at(t, other->filter)->shared &&
-                 filters_matches(t, other->filter, topic))
+        else if (outranks(other, e, older) && brings(t, other->filter, topic))
             return true;
     }
     return false;

@@ -19,6 +19,7 @@ struct filter {
     uint32_t by_qos[QOS_LEVELS]; /* subscribers */
     uint16_t len;
     bool shared, in_trie;
+    bool absent;    /* brings no copies */
     uint8_t text[]; /* and a NUL */
 };
 

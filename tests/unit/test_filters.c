@@ -175,6 +175,19 @@ START_TEST(overlapping_filters)
 }
 END_TEST
 
+/* The connection that carries it is down, so the copy of the other is the only one. */
+START_TEST(an_absent_filter_keeps_nothing_from_coming)
+{
+    uint32_t plus = subscribed("a/+", 1, 0), deep = subscribed("a/#", 1, 1);
+
+    filters_set_absent(t, deep, true);
+    ck_assert_str_eq(getters_of(plus, "a/b"), "1:q0");
+    ck_assert_str_eq(getters_of(deep, "a/b"), "1:q1"); /* if one comes, it is not lost */
+    filters_set_absent(t, deep, false);
+    ck_assert_str_eq(getters_of(plus, "a/b"), "");
+}
+END_TEST
+
 START_TEST(of_equal_filters_the_oldest)
 {
     uint32_t first = subscribed("a/+", 1, 1), second = subscribed("a/#", 1, 1);
@@ -398,6 +411,7 @@ int main(void)
     tcase_add_test(tc, all_of_one_slot);
     tcase_add_loop_test(tc, rule, 0, sizeof rules / sizeof *rules);
     tcase_add_test(tc, overlapping_filters);
+    tcase_add_test(tc, an_absent_filter_keeps_nothing_from_coming);
     tcase_add_test(tc, of_equal_filters_the_oldest);
     tcase_add_test(tc, on_trial);
     tcase_add_test(tc, shared_subscriptions_take_turns);
