@@ -129,6 +129,9 @@ static void on_link_opened(struct aggregating *a, struct shared_link *l,
     l->open = true;
     l->given_up = false;
     a->open++;
+    for (uint32_t i = 0; !e->session_present && i < a->count; i++)
+        if (!a->links[i].open)
+            demand_absent(a, &a->links[i]); /* forgotten, too, most likely */
     demand_opened(a, l, e->session_present);
     restoring_opened(a, l);
     shared_pump(a, l);
@@ -136,7 +139,7 @@ static void on_link_opened(struct aggregating *a, struct shared_link *l,
         tell_all_opened(a);
 }
 
-/* One that is refused alone says nothing of the others. */
+/* One that fails alone says nothing of the others. */
 static bool another_may_open(const struct aggregating *a)
 {
     for (uint32_t i = 0; i < a->count; i++)
@@ -152,9 +155,10 @@ static void on_link_not_opened(struct aggregating *a, struct shared_link *l,
         bridge_trouble(a->bridge, l->link, "that clients share");
     shared_give_up(a, l);
     demand_failed(a, l);
+    demand_absent(a, l);
     restoring_failed(a, l);
     broker_link_retry(l->link);
-    if (a->open == 0 && !(e->result == BRIDGE_REFUSED && another_may_open(a)))
+    if (a->open == 0 && !another_may_open(a))
         answer_waiting(a, e->result);
 }
 
@@ -166,6 +170,8 @@ static void on_link_closed(struct aggregating *a, struct shared_link *l,
     l->open = false;
     a->open--;
     demand_lost(a, l);
+    if (broker_link_is_forgotten(l->link))
+        demand_absent(a, l);
     restoring_lost(a, l);
     broker_link_retry(l->link);
     if (a->open == 0)

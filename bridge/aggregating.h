@@ -49,6 +49,7 @@ struct session {
     uint32_t generation;
     uint8_t link, home; /* of its QoS 1 and 2 publishes; see detour.c */
     uint8_t serial;     /* counts OPEN and CLOSE: answers to what came before are not told */
+    uint16_t asks;      /* of subscriptions, without an answer */
     uint8_t state : 4;
     bool present : 1; /* for OPENED: its subscriptions are still held */
     bool patient : 1;
@@ -72,6 +73,7 @@ struct lane {
     struct session_ref session;
     uint8_t serial;
     bool detached; /* the session is closed */
+    bool served;   /* one of its messages is being told or sent: it is not to be freed */
 };
 
 struct shared_link {
@@ -231,6 +233,8 @@ void demand_lost(struct aggregating *a, struct shared_link *l);
 /* The link could not be opened, or none is left: who asks for one of its filters is told, unless it
  * is patient. */
 void demand_failed(struct aggregating *a, struct shared_link *l);
+/* Nothing comes for the filters of this link before they are asked again, or only late. */
+void demand_absent(struct aggregating *a, const struct shared_link *l);
 void demand_ask_next(struct aggregating *a, struct shared_link *l);
 void demand_answered(struct aggregating *a, struct shared_link *l, const struct bridge_event *e);
 bool demand_reserve(struct aggregating *a, uint32_t number); /* False: memory is short */

@@ -19,7 +19,10 @@
 
 #include "bridge/aggregating.h"
 
-enum { ASKS_MAX = 100 }; /* under way on one link: brokers drop answers that queue up */
+enum {
+    ASKS_MAX = 100,  /* under way on one link: brokers drop answers that queue up */
+    SPARE_ASKS = 16, /* of one session, beyond two for each of its filters */
+};
 
 static bool is_safe(const struct aggregating *a)
 {
@@ -56,13 +59,19 @@ static struct subscriber_ask *ask_of(const struct demand *d, uint32_t slot)
     return ask;
 }
 
-static void forget_asks_of(struct demand *d, uint32_t slot)
+static void free_ask(struct aggregating *a, struct subscriber_ask *ask)
+{
+    a->sessions[ask->slot].asks--;
+    free(ask);
+}
+
+static void forget_asks_of(struct aggregating *a, struct demand *d, uint32_t slot)
 {
     struct subscriber_ask *ask;
 
     while ((ask = ask_of(d, slot))) {
         DL_DELETE(d->asks, ask);
-        free(ask);
+        free_ask(a, ask);
     }
 }
 
@@ -178,19 +187,22 @@ static bool begin_round(struct aggregating *a, const struct shared_link *l, uint
 static void subscribe(struct aggregating *a, struct shared_link *l, uint32_t number)
 {
     struct demand *d = demand_of(a, number);
-    bool retained = begin_round(a, l, number);
+    bool retained = begin_round(a, l, number), renewed = d->renew;
 
     d->asked_qos = wanted_qos(a, number);
     d->was_held = d->held;
     d->held = d->under_way = true;
     d->unsure = d->refused = d->inherited = false;
-    counters_of(a)->resubscribed += d->renew;
+    counters_of(a)->resubscribed += renewed;
     d->renew = false;
     l->asks++;
     if (!broker_link_subscribe_as(l->link, number, filters_text(a->filters, number), d->asked_qos,
                                   demand_identifier(a, number, d->round), retained)) {
         not_asked(a, l, number);
-        demand_of(a, number)->unsure = true;
+        counters_of(a)->resubscribed -= renewed;
+        d->held = d->was_held;
+        d->renew = renewed;
+        d->unsure = true;
     }
 }
 
@@ -272,8 +284,8 @@ void demand_ask_next(struct aggregating *a, struct shared_link *l)
     }
 }
 
-/* Telling may bring new requests: so each is looked for anew, and the
- * filter is kept from being settled meanwhile. */
+/* Telling may bring new requests: so each is looked for anew, and the filter is kept from being
+ * settled meanwhile. */
 static void answer_asks(struct aggregating *a, uint32_t number, enum which which,
                         enum bridge_result result, uint8_t granted)
 {
@@ -282,7 +294,7 @@ static void answer_asks(struct aggregating *a, uint32_t number, enum which which
     demand_of(a, number)->under_way = true;
     while ((ask = take_ask(demand_of(a, number), which))) {
         answer_ask(a, number, ask, result, granted);
-        free(ask);
+        free_ask(a, ask);
     }
     demand_of(a, number)->under_way = false;
 }
@@ -300,6 +312,7 @@ void demand_answered(struct aggregating *a, struct shared_link *l, const struct 
         d->refused = e->result != BRIDGE_OK;
         d->held = d->held && (!d->refused || d->was_held);
         d->replayed_ms = aggregated_ms(a);
+        filters_set_absent(a->filters, number, !d->held);
         answer_asks(a, number, ASKS_UNDER_WAY, e->result, e->granted_qos);
     }
     settle(a, number);
@@ -349,10 +362,20 @@ static bool can_wait(struct aggregating *a, uint32_t number, bool patient)
     return !out || patient;
 }
 
+/* A device may ask again and again while the broker does not answer. */
+static bool asks_too_much(struct aggregating *a, uint32_t slot)
+{
+    uint32_t most = 2 * a->bridge->config->gateway.max_subscriptions + SPARE_ASKS;
+    bool full = a->sessions[slot].asks >= (most < UINT16_MAX ? most : UINT16_MAX);
+
+    counters_of(a)->queue_full += full;
+    return full;
+}
+
 bool demand_subscribe(struct aggregating *a, const struct bridge_request *r)
 {
     uint32_t slot = r->session.slot;
-    struct subscriber_ask *ask = malloc(sizeof *ask);
+    struct subscriber_ask *ask = asks_too_much(a, slot) ? NULL : malloc(sizeof *ask);
     uint32_t number = ask ? filters_take(a->filters, r->message.topic) : 0;
 
     if (number == 0 || !make_demand(a, number, r->message.topic) ||
@@ -372,13 +395,14 @@ bool demand_subscribe(struct aggregating *a, const struct bridge_request *r)
                                    .patient = r->patient,
                                    .serial = a->sessions[slot].serial};
     DL_APPEND(d->asks, ask);
+    a->sessions[slot].asks++;
     settle(a, number);
     return true;
 }
 
 static void leave(struct aggregating *a, uint32_t number, uint32_t slot)
 {
-    forget_asks_of(demand_of(a, number), slot);
+    forget_asks_of(a, demand_of(a, number), slot);
     filters_remove(a->filters, number, slot);
     settle(a, number);
 }
@@ -421,8 +445,9 @@ static void must_ask_again(struct aggregating *a, struct shared_link *l, uint32_
 {
     struct demand *d = demand_of(a, number);
 
-    d->renew = d->held;
+    d->renew = d->renew || d->held;
     d->held = false;
+    filters_set_absent(a->filters, number, true);
     d->awaited = d->asks || filters_subscribers(a->filters, number) > 0;
     l->unanswered += d->awaited;
 }
@@ -434,12 +459,21 @@ void demand_opened(struct aggregating *a, struct shared_link *l, bool present)
         if (!demand_is_on(a, number, l))
             continue;
         demand_of(a, number)->refused = false;
-        if (!present)
+        if (present)
+            filters_set_absent(a->filters, number, false);
+        else
             must_ask_again(a, l, number);
     }
     for (uint32_t number = 1; number <= filters_last(a->filters); number++)
         if (demand_is_on(a, number, l))
             settle(a, number);
+}
+
+void demand_absent(struct aggregating *a, const struct shared_link *l)
+{
+    for (uint32_t number = 1; number <= filters_last(a->filters); number++)
+        if (demand_is_on(a, number, l))
+            filters_set_absent(a->filters, number, true);
 }
 
 void demand_failed(struct aggregating *a, struct shared_link *l)

@@ -54,6 +54,8 @@ static size_t hand_on_named(struct aggregating *a, uint32_t *identifiers, size_t
 
     if (m->retain) {
         for (size_t i = 0; i < count; i++) {
+            if (!filters_has(a->filters, identifiers[i] & FILTERS_MAX))
+                continue; /* who got the last one has left it */
             size_t n =
                 filters_collect_waiting(a->filters, identifiers[i] & FILTERS_MAX,
                                         identifiers[i] >> ROUND_SHIFT & FILTER_ROUNDS, &hits);

@@ -5,8 +5,8 @@
  * a place on a link before the broker is asked, and gives it back when the broker no longer has it
  * and is asked no more: over the loss of a link and the memory of the broker alike there never are
  * more filters than places. It stays where it is: on the link that its text is hashed to, or, where
- * that is full, on the first with room, or on one that is added. An added link carries no
- * publishes; when it has had no filter for a while it is closed.
+ * that is full or stays out, on the first with room, or on one that is added. An added link carries
+ * no publishes; when it has had no filter for a while it is closed.
  *
  * With a store the broker remembers the filters of a link for the next run. So the places are
  * recorded, before the SUBSCRIBE leaves, and that run begins with them: see inheriting.c. */
@@ -182,7 +182,7 @@ bool place_take(struct aggregating *a, struct sn_bytes filter, uint16_t *link)
 {
     uint32_t number = shared_number(a, filter);
 
-    if (!has_room(a, number))
+    if (!has_room(a, number) || a->links[number].given_up)
         number = link_with_room(a);
     if (number == NO_LINK) {
         turn_away(a);

@@ -27,7 +27,7 @@ enum bridge_severity { BRIDGE_ERROR, BRIDGE_WARNING, BRIDGE_INFO, BRIDGE_DEBUG }
     X(handed_on, "aggregating: messages handed to clients, once for each that gets one")           \
     X(unwanted, "aggregating: messages that no client has subscribed to, dropped")                 \
     X(queued, "aggregating: publishes that waited for a place among max_inflight")                 \
-    X(queue_full, "aggregating: publishes turned away because their client had enough waiting")    \
+    X(queue_full, "aggregating: requests turned away because their client had enough waiting")     \
     X(no_room, "aggregating: subscriptions turned away: all connections have max_filters")         \
     X(resubscribed, "aggregating: filters subscribed again after a connection was lost")           \
     X(wills_published, "aggregating: wills of clients published by the gateway")                   \

@@ -78,8 +78,9 @@ void restoring_failed(struct aggregating *a, struct shared_link *l)
 
 void restoring_tick(struct aggregating *a)
 {
-    if (!a->restoring || uv_now(a->bridge->loop) - a->restored_at < PATIENCE_MS)
+    if (!a->restoring && !a->impatient)
         return;
-    a->impatient = true;
-    restoring_review(a);
+    if (uv_now(a->bridge->loop) - a->restored_at >= PATIENCE_MS)
+        a->impatient = true;
+    restoring_review(a); /* a filter that was awaited may have lost its last subscriber */
 }

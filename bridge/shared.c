@@ -20,10 +20,12 @@ bool shared_init(struct aggregating *a, struct shared_link *l)
     return true;
 }
 
-static void free_lane(struct aggregating *a, struct shared_link *l, struct lane *lane)
+static void free_empty_lane(struct aggregating *a, struct shared_link *l, struct lane *lane)
 {
     struct session *s = lane->detached ? NULL : aggregated_session(a, lane->session);
 
+    if (lane->waiting.count > 0 || lane->served)
+        return;
     if (s)
         s->lane = NULL;
     TAILQ_REMOVE(&l->lanes, lane, turns);
@@ -126,8 +128,8 @@ static bool wait_in_lane(struct aggregating *a, struct shared_link *l, struct se
         s->lane = new_lane(l, ref, s->serial);
     struct pending *p = s->lane ? pending_add(&s->lane->waiting, r->token, &r->message) : NULL;
     if (!p) {
-        if (s->lane && s->lane->waiting.count == 0)
-            free_lane(a, l, s->lane);
+        if (s->lane)
+            free_empty_lane(a, l, s->lane);
         return false;
     }
     if (r->kept_ms > 0)
@@ -165,8 +167,8 @@ static void wait_as_will(struct aggregating *a, struct shared_link *l, struct la
     } else {
         counters_of(a)->wills_lost++;
     }
-    if (lane && lane->waiting.count == 0)
-        free_lane(a, l, lane);
+    if (lane)
+        free_empty_lane(a, l, lane);
 }
 
 void shared_publish_will(struct aggregating *a, struct session *s, uint32_t slot)
@@ -213,16 +215,18 @@ static bool serve_one(struct aggregating *a, struct shared_link *l)
         .session = lane->session, .token = p->token, .serial = lane->serial, .is_will = p->quiet};
     /* Out of the lane first: its answer may come at once, and bring a request. */
     pending_detach(&lane->waiting, p);
+    lane->served = true;
     if (!send_off(a, l, upload, &message, kept_ms)) {
         pending_put_back(&lane->waiting, p);
+        lane->served = false;
         return false;
     }
     l->wills -= p->quiet;
     pending_free(p);
     TAILQ_REMOVE(&l->lanes, lane, turns);
     TAILQ_INSERT_TAIL(&l->lanes, lane, turns);
-    if (lane->waiting.count == 0)
-        free_lane(a, l, lane);
+    lane->served = false;
+    free_empty_lane(a, l, lane);
     return true;
 }
 
@@ -243,6 +247,7 @@ static void give_back(struct aggregating *a, struct shared_link *l, struct lane 
 {
     struct pending *p, *next;
 
+    lane->served = true;
     for (p = pending_oldest(&lane->waiting); p; p = next) {
         next = TAILQ_NEXT(p, entries);
         if (p->quiet)
@@ -257,8 +262,8 @@ static void give_back(struct aggregating *a, struct shared_link *l, struct lane 
                                                   .message = pending_message(p)});
         pending_free(p);
     }
-    if (lane->waiting.count == 0)
-        free_lane(a, l, lane);
+    lane->served = false;
+    free_empty_lane(a, l, lane);
 }
 
 /* Behind what was under way, which is older. */

@@ -119,7 +119,8 @@ START_TEST(a_connection_more_that_is_refused_is_the_affair_of_who_needs_it)
     fake_send_to_all(&fake, "\x30\x05\0\1a\0x", 7);
     expect_message(w, 1, "x");
     unwelcome = NULL;
-    subscribed(w, 1, "b", 1);
+    await(w, subscribe(w, 1, 2, "b", 1));
+    ck_assert_int_eq(expect(w, BRIDGE_SUBSCRIBED, 1, 2)->result, BRIDGE_OK);
     ck_assert_uint_eq(count_events(w, BRIDGE_CLOSED, 1), 0);
     end();
 }

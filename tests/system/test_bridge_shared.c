@@ -374,8 +374,16 @@ START_TEST(what_a_session_already_had_waits_for_its_link)
 {
     begin();
     w->config.broker.connections = 2;
-    unwelcome = "own-2";
     opened_all();
+    await(w, bridge_counters(w->bridge)->connects == 4);
+    for (uint64_t i = 0; i < 8; i++) {
+        subscribed(w, 3, (char[]){'f', (char)('0' + i), 0}, 1);
+        subscribed(w, 3, (char[]){'g', (char)('0' + i), 0}, 1);
+    }
+    unwelcome = "own-2";
+    fake_hang_up_on_all(&fake);
+    expect(w, BRIDGE_CLOSED, 1, 0);
+    expect(w, BRIDGE_OPENED, 1, 0);
     for (uint64_t i = 0; i < 8; i++)
         ck_assert(renew(1, i, (char[]){'f', (char)('0' + i), 0}));
     for (uint64_t i = 0; i < 8; i++)
@@ -386,7 +394,54 @@ START_TEST(what_a_session_already_had_waits_for_its_link)
     unwelcome = NULL;
     for (uint64_t i = 0; i < 8; i++)
         ck_assert_int_eq(expect(w, BRIDGE_SUBSCRIBED, 1, i)->result, BRIDGE_OK);
-    await(w, identified == 16);
+    await(w, bridge_counters(w->bridge)->resubscribed == 16);
+    end();
+}
+END_TEST
+
+/* A broker that does not answer, and a device that asks and asks. */
+START_TEST(asks_without_an_answer_are_bounded)
+{
+    uint64_t taken = 0;
+
+    begin();
+    w->config.gateway.max_subscriptions = 2;
+    opened_all();
+    deaf = true;
+    while (taken < 1000 && subscribe(w, 1, taken, "a", 1))
+        taken++;
+    ck_assert_uint_eq(taken, 20);
+    ck_assert(subscribe(w, 2, 1, "a", 1)); /* another is not hindered */
+    deaf = false;
+    fake_hang_up_on_all(&fake);
+    expect(w, BRIDGE_OPENED, 1, 0);
+    subscribed(w, 1, "a", 1);
+    end();
+}
+END_TEST
+
+static void close_when_refused(struct world *world, const struct bridge_event *e)
+{
+    if (e->type == BRIDGE_PUBLISHED && e->result == BRIDGE_REFUSED)
+        close_it(world, e->session.slot, BRIDGE_WITH_WILL, false);
+}
+
+/* Its last message is refused at once, and with that it leaves: its will finds no room. */
+START_TEST(a_session_may_end_with_the_answer_to_what_waited)
+{
+    begin();
+    w->config.broker.max_inflight = 1;
+    w->config.gateway.max_clients = 0;
+    silent = true;
+    world_bridge_start(w);
+    ck_assert(open_with_will(w, 1, "one", "w"));
+    expect(w, BRIDGE_OPENED, 1, 0);
+    ck_assert(publish(w, 1, 1, "t", "a", 1));
+    ck_assert(publish(w, 1, 2, "no/#", "b", 1));
+    w->also = close_when_refused;
+    ack_next();
+    ck_assert_int_eq(expect(w, BRIDGE_PUBLISHED, 1, 2)->result, BRIDGE_REFUSED);
+    ck_assert_uint_eq(bridge_counters(w->bridge)->wills_lost, 1);
     end();
 }
 END_TEST
@@ -437,5 +492,7 @@ int main(void)
     tcase_add_test(tc, what_waits_is_given_back);
     tcase_add_test(tc, what_a_session_already_had_waits_for_its_link);
     tcase_add_test(tc, wills_that_wait_are_bounded);
+    tcase_add_test(tc, asks_without_an_answer_are_bounded);
+    tcase_add_test(tc, a_session_may_end_with_the_answer_to_what_waited);
     return run_case("bridge shared", tc);
 }
