@@ -3,9 +3,9 @@
  *
  * What the files of this mode share: aggregating.c (the sessions), places.c (the links, and which
  * filter is on which), shared.c (publishing over the links, a fair share for each), detour.c (over
- * another one while a link stays out), demand.c (what the broker is asked for), inheriting.c (what
- * it has of an earlier run), restoring.c (after a loss, until the broker has been asked again),
- * hand_on.c (whose a message is).
+ * another one while a link stays out), demand.c (what the broker is asked for), asks.c (who waits
+ * for the answers), inheriting.c (what the broker has of an earlier run), restoring.c (after a
+ * loss, until the broker has been asked again), hand_on.c (whose a message is).
  *
  * A link carries the publishes of the sessions that are hashed to it by client id, and filters. QoS
  * 0 goes out over a link of its own, so that it does not wait behind the others' acknowledgements
@@ -223,6 +223,18 @@ void shared_give_up(struct aggregating *a, struct shared_link *l);
 /* detour.c */
 struct shared_link *detour_of(struct aggregating *a, struct session *s, uint32_t slot);
 void detour_tick(struct aggregating *a, struct shared_link *l);
+
+/* asks.c */
+enum which { ASKS_UNDER_WAY, ASKS_IN_HASTE, ASKS_ALL };
+bool asks_full(struct aggregating *a, uint32_t slot);
+void asks_add(struct aggregating *a, struct demand *d, struct subscriber_ask *ask);
+/* Takes the oldest of these out. NULL: there is none. */
+struct subscriber_ask *asks_take(struct demand *d, enum which which);
+void asks_free(struct aggregating *a, struct subscriber_ask *ask); /* that was taken out */
+/* Has its session asked for the same filter again? */
+bool asks_another(const struct aggregating *a, const struct demand *d,
+                  const struct subscriber_ask *taken);
+void asks_forget(struct aggregating *a, struct demand *d, uint32_t slot);
 
 /* demand.c */
 bool demand_subscribe(struct aggregating *a, const struct bridge_request *r);

@@ -13,16 +13,12 @@
  * number of the round is in the identifier too, so what is retained goes to those who asked in this
  * round, however late it comes. Who asks while a round is under way waits for the next.
  *
- * hand_on.c does the rest. */
+ * asks.c keeps who waits for the answers; hand_on.c does the rest. */
 #include <stdlib.h>
-#include <utlist.h>
 
 #include "bridge/aggregating.h"
 
-enum {
-    ASKS_MAX = 100,  /* under way on one link: brokers drop answers that queue up */
-    SPARE_ASKS = 16, /* of one session, beyond two for each of its filters */
-};
+enum { ASKS_MAX = 100 }; /* under way on one link: brokers drop answers that queue up */
 
 static bool is_safe(const struct aggregating *a)
 {
@@ -30,58 +26,6 @@ static bool is_safe(const struct aggregating *a)
 }
 
 /* --- asks ------------------------------------------------------------------------------------- */
-
-enum which { ASKS_UNDER_WAY, ASKS_IN_HASTE, ASKS_ALL };
-
-static bool is_one(const struct subscriber_ask *ask, enum which which)
-{
-    return which == ASKS_ALL || (which == ASKS_UNDER_WAY ? ask->current : !ask->patient);
-}
-
-/* Takes the oldest of these out. NULL: there is none. */
-static struct subscriber_ask *take_ask(struct demand *d, enum which which)
-{
-    struct subscriber_ask *ask = d->asks;
-
-    while (ask && !is_one(ask, which))
-        ask = ask->next;
-    if (ask)
-        DL_DELETE(d->asks, ask);
-    return ask;
-}
-
-static struct subscriber_ask *ask_of(const struct demand *d, uint32_t slot)
-{
-    struct subscriber_ask *ask = d->asks;
-
-    while (ask && ask->slot != slot)
-        ask = ask->next;
-    return ask;
-}
-
-static void free_ask(struct aggregating *a, struct subscriber_ask *ask)
-{
-    a->sessions[ask->slot].asks--;
-    free(ask);
-}
-
-static void forget_asks_of(struct aggregating *a, struct demand *d, uint32_t slot)
-{
-    struct subscriber_ask *ask;
-
-    while ((ask = ask_of(d, slot))) {
-        DL_DELETE(d->asks, ask);
-        free_ask(a, ask);
-    }
-}
-
-void demand_forget(struct aggregating *a, uint32_t number)
-{
-    struct subscriber_ask *ask;
-
-    while ((ask = take_ask(demand_of(a, number), ASKS_ALL)))
-        free(ask);
-}
 
 static void answer_ask(struct aggregating *a, uint32_t number, const struct subscriber_ask *ask,
                        enum bridge_result result, uint8_t granted)
@@ -93,7 +37,7 @@ static void answer_ask(struct aggregating *a, uint32_t number, const struct subs
     if (result == BRIDGE_OK)
         filters_grant(a->filters, number, ask->slot, qos);
     else if (!filters_is_granted(a->filters, number, ask->slot) &&
-             !ask_of(demand_of(a, number), ask->slot))
+             !asks_another(a, demand_of(a, number), ask))
         filters_remove(a->filters, number, ask->slot);
     if (s->serial != ask->serial)
         return;
@@ -292,9 +236,9 @@ static void answer_asks(struct aggregating *a, uint32_t number, enum which which
     struct subscriber_ask *ask;
 
     demand_of(a, number)->under_way = true;
-    while ((ask = take_ask(demand_of(a, number), which))) {
+    while ((ask = asks_take(demand_of(a, number), which))) {
         answer_ask(a, number, ask, result, granted);
-        free_ask(a, ask);
+        asks_free(a, ask);
     }
     demand_of(a, number)->under_way = false;
 }
@@ -362,20 +306,10 @@ static bool can_wait(struct aggregating *a, uint32_t number, bool patient)
     return !out || patient;
 }
 
-/* A device may ask again and again while the broker does not answer. */
-static bool asks_too_much(struct aggregating *a, uint32_t slot)
-{
-    uint32_t most = 2 * a->bridge->config->gateway.max_subscriptions + SPARE_ASKS;
-    bool full = a->sessions[slot].asks >= (most < UINT16_MAX ? most : UINT16_MAX);
-
-    counters_of(a)->queue_full += full;
-    return full;
-}
-
 bool demand_subscribe(struct aggregating *a, const struct bridge_request *r)
 {
     uint32_t slot = r->session.slot;
-    struct subscriber_ask *ask = asks_too_much(a, slot) ? NULL : malloc(sizeof *ask);
+    struct subscriber_ask *ask = asks_full(a, slot) ? NULL : malloc(sizeof *ask);
     uint32_t number = ask ? filters_take(a->filters, r->message.topic) : 0;
 
     if (number == 0 || !make_demand(a, number, r->message.topic) ||
@@ -394,15 +328,14 @@ bool demand_subscribe(struct aggregating *a, const struct bridge_request *r)
                                    .qos = r->message.qos,
                                    .patient = r->patient,
                                    .serial = a->sessions[slot].serial};
-    DL_APPEND(d->asks, ask);
-    a->sessions[slot].asks++;
+    asks_add(a, d, ask);
     settle(a, number);
     return true;
 }
 
 static void leave(struct aggregating *a, uint32_t number, uint32_t slot)
 {
-    forget_asks_of(a, demand_of(a, number), slot);
+    asks_forget(a, demand_of(a, number), slot);
     filters_remove(a->filters, number, slot);
     settle(a, number);
 }
