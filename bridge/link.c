@@ -273,13 +273,14 @@ static void try_other_family(struct broker_link *link)
         link->broker->ipv4_only = !link->broker->ipv4_only;
 }
 
-/* For link_blame, before the next attempt. */
+/* For link_blame, before the next attempt. What had not left yet bears no blame. */
 static void remember_loss(struct broker_link *link)
 {
     enum failure_kind kind = link->failure.kind;
+    const struct pending *oldest = pending_oldest(&link->pending);
 
     link->lost_at = broker_now(link->broker);
-    link->suspicious = !link->urgent && link->pending.count > 0 &&
+    link->suspicious = !link->urgent && oldest && oldest->mid != 0 &&
                        (kind == FAILURE_DISCONNECTED ||
                         (kind == FAILURE_LIBRARY && link->failure.code != MOSQ_ERR_KEEPALIVE));
     if (link->urgent)
