@@ -219,7 +219,7 @@ static void on_broker_changed(struct bridge *bridge)
     if (bridge->scout.state != BROKER_AWAY)
         return;
     for (uint32_t i = 0; i < a->count; i++)
-        if (!a->links[i].open) {
+        if (a->links[i].link && !a->links[i].open) {
             shared_give_up(a, &a->links[i]);
             demand_failed(a, &a->links[i]);
         }

@@ -7,11 +7,12 @@
 #include "tests/system/bridge_world.h"
 #include "tests/system/fake_broker.h"
 
-enum { CONNECT = 1, SUBSCRIBE = 8, UNSUBSCRIBE = 10 };
+enum { CONNECT = 1, SUBSCRIBE = 8, UNSUBSCRIBE = 10, DISCONNECT = 14 };
 
 static struct world *w;
 static struct fake_broker fake;
 static bool deaf, asked; /* UNSUBSCRIBE is not answered; one has come */
+static bool left;        /* a connection was closed politely */
 static uint16_t asked_mid;
 static const char *unwelcome; /* the link whose CONNECT is refused */
 
@@ -37,11 +38,12 @@ static void on_packet(void *self, struct fake_client *client, uint8_t first, str
         fake_send(client, (uint8_t[]){0x90, 4, body.data[0], body.data[1], 0, 1}, 6);
         break;
     case UNSUBSCRIBE: on_unsubscribe(client, body); break;
+    case DISCONNECT: left = true; break;
     default: break;
     }
 }
 
-static void begin(uint32_t connections)
+static void begin(uint32_t connections, uint32_t most)
 {
     w = calloc(1, sizeof *w);
     ck_assert_ptr_nonnull(w);
@@ -52,8 +54,8 @@ static void begin(uint32_t connections)
     fake_broker_start(&fake, &w->loop);
     w->config.gateway.mode = MODE_AGGREGATING;
     w->config.broker.address.port = fake.port;
-    w->config.broker.connections = 1;
-    w->config.broker.max_connections = connections;
+    w->config.broker.connections = connections;
+    w->config.broker.max_connections = most;
     w->config.broker.max_filters = 1;
     w->config.broker.reconnect_min_ms = 100;
     world_bridge_start(w);
@@ -82,7 +84,7 @@ static void unsubscribed(uint32_t slot, const char *filter)
  * have the other any more, or has forgotten it. */
 START_TEST(a_place_is_free_when_the_broker_says_so)
 {
-    begin(1);
+    begin(1, 1);
     subscribed(w, 1, "a", 1);
     subscribed(w, 2, "a", 1);
     ck_assert(!subscribe(w, 1, 1, "b", 1));
@@ -111,7 +113,7 @@ END_TEST
 /* The service allows fewer connections than it was asked for. */
 START_TEST(a_connection_more_that_is_refused_is_the_affair_of_who_needs_it)
 {
-    begin(2);
+    begin(1, 2);
     unwelcome = "own-2";
     subscribed(w, 1, "a", 1);
     ck_assert(subscribe(w, 1, 1, "b", 1));
@@ -126,6 +128,28 @@ START_TEST(a_connection_more_that_is_refused_is_the_affair_of_who_needs_it)
 }
 END_TEST
 
+/* One that was closed meanwhile has nothing to do with it. */
+START_TEST(a_connection_is_added_after_the_broker_was_away)
+{
+    begin(2, 3);
+    w->config.broker.reconnect_max_ms = 200;
+    subscribed(w, 1, "a", 1);
+    subscribed(w, 1, "b", 1);
+    subscribed(w, 1, "c", 1);
+    left = false;
+    unsubscribed(1, "c");
+    await(w, left);
+    fake_own_away(&fake);
+    fake_hang_up_on_all(&fake);
+    await(w, !bridge_broker_up(w->bridge));
+    fake.own_away = false;
+    expect(w, BRIDGE_CLOSED, 1, 0);
+    expect(w, BRIDGE_OPENED, 1, 0);
+    subscribed(w, 1, "c", 1);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("places");
@@ -133,5 +157,6 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, a_place_is_free_when_the_broker_says_so, 0, 2);
     tcase_add_test(tc, a_connection_more_that_is_refused_is_the_affair_of_who_needs_it);
+    tcase_add_test(tc, a_connection_is_added_after_the_broker_was_away);
     return run_case("bridge places", tc);
 }
