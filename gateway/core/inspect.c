@@ -97,6 +97,11 @@ static void audit_spool(const struct core *core)
         assert(b->ready && b->messages);
         ready++;
     }
+    DL_FOREACH(core->spool.resting, b)
+    {
+        assert(b->resting && !b->ready && b->messages && core->rest_until > 0);
+        ready++;
+    }
     assert(ready == 0 || core->draining.place > 0);
 }
 

@@ -77,13 +77,24 @@ struct spooled *spool_push(struct spool *spool, struct backlog **holder, struct 
 
 void spool_set_ready(struct spool *spool, struct backlog *backlog, bool ready)
 {
-    if (backlog->ready == ready)
+    if (backlog->ready && ready)
         return;
+    if (backlog->ready)
+        DL_DELETE(spool->ready, backlog);
+    if (backlog->resting)
+        DL_DELETE(spool->resting, backlog);
+    backlog->resting = false;
     backlog->ready = ready;
     if (ready)
         DL_APPEND(spool->ready, backlog);
-    else
-        DL_DELETE(spool->ready, backlog);
+}
+
+void spool_rest(struct spool *spool, struct backlog *backlog, msec_t until)
+{
+    spool_set_ready(spool, backlog, false);
+    backlog->resting = true;
+    backlog->rests_until = until;
+    DL_APPEND(spool->resting, backlog);
 }
 
 void spool_remove(struct spool *spool, struct spooled *m)

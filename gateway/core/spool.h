@@ -9,6 +9,7 @@
 #define GATEWAY_CORE_SPOOL_H
 
 #include "bridge/bridge.h"
+#include "gateway/core/core.h"
 
 struct backlog;
 struct session;
@@ -42,15 +43,17 @@ struct backlog {
     struct gap gap; /* in front of its first message */
     uint32_t under_way;
     bool ready;                  /* in the list of those that may send */
-    bool resting;                /* its broker was busy with the last one */
-    struct backlog *next, *prev; /* of that list */
+    bool resting;                /* in that of those whose last message was not taken */
+    msec_t rests_until;          /* which is tried again then */
+    struct backlog *next, *prev; /* of either list */
 };
 
 /* Zero-initialised is empty. Owns messages and backlogs. */
 struct spool {
-    struct spooled *oldest; /* of all, by `later` */
-    struct backlog *own;    /* of the gateway itself */
-    struct backlog *ready;  /* in turn */
+    struct spooled *oldest;  /* of all, by `later` */
+    struct backlog *own;     /* of the gateway itself */
+    struct backlog *ready;   /* in turn */
+    struct backlog *resting; /* by and by */
     uint32_t count;
     size_t octets; /* topics and payloads */
 };
@@ -75,7 +78,9 @@ struct spooled *spool_push(struct spool *spool, struct backlog **holder, struct 
 void spool_remove(struct spool *spool, struct spooled *m);
 void spool_fini(struct spool *spool);
 
+/* A backlog that is made ready, or not, rests no longer. */
 void spool_set_ready(struct spool *spool, struct backlog *backlog, bool ready);
+void spool_rest(struct spool *spool, struct backlog *backlog, msec_t until);
 
 /* The first that is not under way, or NULL. */
 struct spooled *backlog_next(const struct backlog *backlog);

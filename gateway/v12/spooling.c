@@ -156,17 +156,41 @@ static bool publish(struct core *core, const struct spooled *m, msec_t now)
     return is_open(core, s) && core->sink.request(core->sink.self, &r);
 }
 
+/* It is left out for so long, and holds up no other. */
+static void rest(struct core *core, struct backlog *b, msec_t now, msec_t ms)
+{
+    spool_rest(&core->spool, b, now + ms);
+    if (core->rest_until == 0 || b->rests_until < core->rest_until)
+        core->rest_until = b->rests_until;
+    arm(core, now);
+}
+
+static void end_rest(struct core *core, msec_t now)
+{
+    struct backlog *b, *next;
+
+    if (core->rest_until == 0 || now < core->rest_until)
+        return;
+    core->rest_until = 0;
+    for (b = core->spool.resting; b; b = next) {
+        next = b->next;
+        if (b->rests_until <= now)
+            spool_set_ready(&core->spool, b, true);
+        else if (core->rest_until == 0 || b->rests_until < core->rest_until)
+            core->rest_until = b->rests_until;
+    }
+}
+
 /* One more message of this backlog, which goes to the end of the line, or out of it until an answer
- * comes. Its messages, it and its session may end here. False: its connection takes nothing and
- * owes nothing. */
-static bool send_one(struct core *core, struct backlog *b, msec_t now)
+ * comes or it has rested. Its messages, it and its session may end here. */
+static void send_one(struct core *core, struct backlog *b, msec_t now)
 {
     struct spooled *m = backlog_next(b);
     uint32_t others = b->under_way;
 
     spool_set_ready(&core->spool, b, false);
     if (!m || (m->qos == 0 && others > 0)) /* over shared connections it would overtake them */
-        return true;
+        return;
     spool_set_ready(&core->spool, b, true);
     m->under_way = true; /* the answer may come at once */
     b->under_way++;
@@ -175,46 +199,22 @@ static bool send_one(struct core *core, struct backlog *b, msec_t now)
         core->drain_free_at += 1000000 / core->config->spool.drain_rate;
         if (qos0)
             finish(core, m);
-        return true;
+        return;
     }
     m->under_way = false;
     b->under_way--;
     if (others > 0 || !is_open(core, b->owner))
         spool_set_ready(&core->spool, b, false);
-    return others > 0;
+    else
+        rest(core, b, now, AGAIN_MS);
 }
 
 static void may_send(struct core *core, struct backlog *b, msec_t now)
 {
     if (!b)
         return;
-    b->resting = false;
     spool_set_ready(&core->spool, b, true);
     arm(core, now);
-}
-
-/* Its broker takes nothing now, and would say so again at once. */
-static void rest(struct core *core, struct backlog *b, msec_t now)
-{
-    b->resting = true;
-    spool_set_ready(&core->spool, b, false);
-    if (core->rest_until == 0)
-        core->rest_until = now + REST_MS;
-    arm(core, now);
-}
-
-static void end_rest(struct core *core, msec_t now)
-{
-    if (core->rest_until == 0 || now < core->rest_until)
-        return;
-    core->rest_until = 0;
-    if (core->spool.own && core->spool.own->resting)
-        may_send(core, core->spool.own, now);
-    for (uint32_t i = 0; i < core->sessions.count; i++) {
-        struct backlog *b = core->sessions.slots[i]->backlog;
-        if (b && b->resting)
-            may_send(core, b, now);
-    }
 }
 
 void spool_drain(struct core *core, msec_t now)
@@ -225,12 +225,8 @@ void spool_drain(struct core *core, msec_t now)
     end_rest(core, now);
     if (core->drain_free_at < earliest)
         core->drain_free_at = earliest;
-    while (core->spool.ready && core->drain_free_at <= now_us) {
-        if (!send_one(core, core->spool.ready, now)) {
-            core->drain_free_at = now_us + AGAIN_MS * 1000;
-            break;
-        }
-    }
+    while (core->spool.ready && core->drain_free_at <= now_us)
+        send_one(core, core->spool.ready, now);
     arm(core, now);
 }
 
@@ -265,7 +261,7 @@ void spool_answered(struct core *core, struct session *s, msec_t now,
         return;
     }
     if (is_open(core, s) && event->result == BRIDGE_BUSY)
-        rest(core, b, now);
+        rest(core, b, now, REST_MS); /* it would say so again at once */
     else if (is_open(core, s) && !b->resting)
         may_send(core, b, now);
     if (event->result == BRIDGE_BUSY) {

@@ -410,6 +410,33 @@ START_TEST(an_unsubscription_survives_a_subscribe_that_cannot_be)
 }
 END_TEST
 
+/* One of the shared connections is down, say: its clients' backlogs are tried again and again. */
+START_TEST(backlogs_that_are_not_taken_hold_up_no_other)
+{
+    story_begin(NULL);
+    for (uint8_t i = 1; i <= 6; i++) {
+        char id[] = {'s', (char)('0' + i), '\0'};
+        client_says_from(device(i), sn_connect(id, 0, 60));
+        gateway_says_to(device(i), sn_connack(SN_ACCEPTED));
+    }
+    broker_is_gone();
+    for (uint16_t i = 0; i < 15; i++) { /* ten of the last */
+        client_says_from(
+            device(i < 5 ? (uint8_t)(i + 1) : 6),
+            sn_publish(QOS(1) | SN_TOPIC_SHORT, 'a' << 8 | 'b', (uint16_t)(i + 1), "x"));
+        ck_assert_uint_eq(gateway_said().return_code, SN_ACCEPTED);
+    }
+    story->broker.deaf_up_to = 5;
+    broker_is_back(true);
+    pass(seconds(1));
+    ck_assert_uint_eq(counted(COUNT_spool_forwarded), 10);
+    story->broker.deaf_up_to = 0;
+    pass(200);
+    ck_assert_uint_eq(counted(COUNT_spool_forwarded), 15);
+    story_end();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("spool");
@@ -435,5 +462,6 @@ int main(void)
     tcase_add_test(tc, kept_messages_survive_a_restart);
     tcase_add_test(tc, a_client_with_a_backlog_is_not_evicted);
     tcase_add_loop_test(tc, an_unsubscription_survives_a_subscribe_that_cannot_be, 0, 2);
+    tcase_add_test(tc, backlogs_that_are_not_taken_hold_up_no_other);
     return run_case("spool", tc);
 }

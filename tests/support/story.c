@@ -46,6 +46,9 @@ static bool sink_request(void *self, const struct bridge_request *r)
     (void)self;
     if (story->broker.away && r->type != BRIDGE_CLOSE && r->type != BRIDGE_SET_WILL && !r->patient)
         return false;
+    if (r->type == BRIDGE_PUBLISH && r->session.slot >= 1 &&
+        r->session.slot <= story->broker.deaf_up_to)
+        return false;
     ck_assert_uint_lt(story->request_count, STORY_REQUESTS);
     struct asked *a = &story->requests[story->request_count++];
     uint8_t *text = malloc(r->client_id.len + r->will.topic.len + r->will.payload.len +

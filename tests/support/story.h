@@ -45,6 +45,7 @@ struct story {
     struct broker_manners {
         bool away;                  /* refuses every request but CLOSE and patient OPENs */
         bool silent;                /* takes requests and never answers */
+        uint32_t deaf_up_to;        /* takes no PUBLISH of sessions that are numbered 1 to this */
         enum bridge_result opening; /* what OPEN, PUBLISH, SUBSCRIBE get */
         enum bridge_result publishing;
         enum bridge_result subscribing;
