@@ -39,6 +39,15 @@ void connect_refuse(struct core *core, struct attempt *a, uint8_t return_code)
     attempt_free(core, a);
 }
 
+/* The client has left, and the connect took the connection that its backlog needs. */
+static void backlog_reopens(struct core *core, struct session *s)
+{
+    const struct will *will = s->parting == PARTING_WITH_WILL ? &s->will : NULL;
+
+    if (s->upstream == UPSTREAM_OPENING && !upstream_open(core, s, will, false, !s->clean, true))
+        upstream_close(core, s, BRIDGE_POLITELY);
+}
+
 /* The session after a connect on its behalf that came to nothing. May end it. */
 static void give_back(struct core *core, struct session *s, bool new_session, msec_t now)
 {
@@ -47,8 +56,12 @@ static void give_back(struct core *core, struct session *s, bool new_session, ms
             upstream_restore(core, s, now);
         return;
     }
+    if (s->backlog) {
+        backlog_reopens(core, s);
+        return;
+    }
     upstream_close(core, s, BRIDGE_POLITELY);
-    if (new_session)
+    if (new_session || s->clean)
         session_forget(core, s);
 }
 

@@ -437,6 +437,50 @@ START_TEST(backlogs_that_are_not_taken_hold_up_no_other)
 }
 END_TEST
 
+/* It left with a backlog, and gives up a connect that took the backlog's connection. */
+START_TEST(a_connect_that_is_given_up_strands_no_backlog)
+{
+    begin_publishing(NULL);
+    broker_is_gone();
+    publishes(1, 5, "x");
+    client_says(sn_disconnect(0));
+    gateway_says(sn_disconnect(0));
+    story->broker.silent = true;
+    broker_is_back(true);
+    client_says(sn_connect("sensor-1", 0, 60));
+    broker_looks_away();
+    story->broker.silent = false;
+    client_says(sn_disconnect(0));
+    gateway_says(sn_disconnect(0));
+    pass(seconds(1));
+    broker_gets("t", "x", 1);
+    ck_assert_int_eq(broker_sees(BRIDGE_CLOSE).how, BRIDGE_POLITELY);
+    story_end();
+}
+END_TEST
+
+/* Nothing else would ever end its session. */
+START_TEST(a_connect_that_is_given_up_ends_a_session_whose_backlog_is_gone)
+{
+    begin_publishing("[spool]\nmax_age = 10\n");
+    connected("sensor-1", SN_FLAG_CLEAN);
+    broker_is_gone();
+    client_says(sn_publish(QOS(1) | SN_TOPIC_SHORT, 'a' << 8 | 'b', 5, "x"));
+    ck_assert_uint_eq(gateway_said().return_code, SN_ACCEPTED);
+    client_says(sn_disconnect(0));
+    gateway_says(sn_disconnect(0));
+    story->broker.silent = true;
+    client_says(sn_connect("sensor-1", SN_FLAG_CLEAN, 60));
+    pass(seconds(11));
+    ck_assert_uint_eq(counted(COUNT_spool_dropped_age), 1);
+    client_says(sn_disconnect(0));
+    gateway_says(sn_disconnect(0));
+    ck_assert_str_eq(state_of("sensor-1"), "absent");
+    ck_assert_uint_eq(recorded(RECORD_SESSION), 0);
+    story_end();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("spool");
@@ -463,5 +507,7 @@ int main(void)
     tcase_add_test(tc, a_client_with_a_backlog_is_not_evicted);
     tcase_add_loop_test(tc, an_unsubscription_survives_a_subscribe_that_cannot_be, 0, 2);
     tcase_add_test(tc, backlogs_that_are_not_taken_hold_up_no_other);
+    tcase_add_test(tc, a_connect_that_is_given_up_strands_no_backlog);
+    tcase_add_test(tc, a_connect_that_is_given_up_ends_a_session_whose_backlog_is_gone);
     return run_case("spool", tc);
 }
