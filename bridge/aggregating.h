@@ -95,6 +95,9 @@ struct shared_link {
     uint32_t asks;                /* SUBSCRIBE and UNSUBSCRIBE without answer */
     uint32_t first_due, last_due; /* filters that wait for room among these */
     uint32_t filters;             /* that have a place here */
+    uint32_t first_here, last_here;
+    uint32_t next_here; /* of the walk over them that is under way */
+    bool absent;        /* demand_absent has been said of them */
     uint32_t empty_since_s;
 };
 
@@ -113,7 +116,8 @@ struct subscriber_ask {
 struct demand {
     struct subscriber_ask *asks; /* the oldest first: the last one of a session decides */
     uint32_t next_due;
-    uint32_t replayed_ms; /* the last SUBACK, or retained message without an identifier */
+    uint32_t next_here, prev_here; /* on the same link */
+    uint32_t replayed_ms;          /* the last SUBACK, or retained message without an identifier */
     uint16_t link;
     uint8_t round;
     uint8_t asked_qos;
@@ -198,7 +202,13 @@ void places_tick(struct aggregating *a);
 uint32_t shared_number(const struct aggregating *a, struct sn_bytes text);
 /* False: there is no room on any link; the operator has been told. */
 bool place_take(struct aggregating *a, struct sn_bytes filter, uint16_t *link);
-void place_give_back(struct aggregating *a, uint16_t link, struct sn_bytes filter);
+/* What has taken a place is among the link's from here on, and leaves it. */
+void place_enter(struct aggregating *a, uint32_t number);
+void place_give_back(struct aggregating *a, uint32_t number);
+/* The filters of a link one by one: `for (n = place_first(a, l); n > 0; n = place_next(a, l))`.
+ * They may come and go meanwhile. One walk at a time. */
+uint32_t place_first(const struct aggregating *a, struct shared_link *l);
+uint32_t place_next(const struct aggregating *a, struct shared_link *l);
 /* To be written down; `connection` 0: not any more. */
 void place_record(const struct aggregating *a, struct sn_bytes filter, uint32_t connection);
 bool place_is_long_ago(const struct aggregating *a, uint32_t since_s);
@@ -246,7 +256,7 @@ void demand_lost(struct aggregating *a, struct shared_link *l);
  * is patient. */
 void demand_failed(struct aggregating *a, struct shared_link *l);
 /* Nothing comes for the filters of this link before they are asked again, or only late. */
-void demand_absent(struct aggregating *a, const struct shared_link *l);
+void demand_absent(struct aggregating *a, struct shared_link *l);
 void demand_ask_next(struct aggregating *a, struct shared_link *l);
 void demand_answered(struct aggregating *a, struct shared_link *l, const struct bridge_event *e);
 bool demand_reserve(struct aggregating *a, uint32_t number); /* False: memory is short */

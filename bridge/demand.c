@@ -180,8 +180,7 @@ static void drop(struct aggregating *a, uint32_t number)
 
     no_longer_awaited(a, number);
     if (d->placed)
-        place_give_back(a, d->link, filters_text(a->filters, number));
-    d->placed = false;
+        place_give_back(a, number);
     filters_drop(a->filters, number);
 }
 
@@ -293,7 +292,8 @@ static bool make_demand(struct aggregating *a, uint32_t number, struct sn_bytes 
         return true;
     if (!place_take(a, filter, &link))
         return false;
-    *d = (struct demand){.link = link, .placed = true, .round = d->round};
+    *d = (struct demand){.link = link, .round = d->round};
+    place_enter(a, number);
     return true;
 }
 
@@ -362,9 +362,7 @@ void demand_lost(struct aggregating *a, struct shared_link *l)
 {
     l->asks = l->unanswered = 0;
     l->first_due = l->last_due = 0;
-    for (uint32_t number = 1; number <= filters_last(a->filters); number++) {
-        if (!demand_is_on(a, number, l))
-            continue;
+    for (uint32_t number = place_first(a, l); number > 0; number = place_next(a, l)) {
         struct demand *d = demand_of(a, number);
         struct subscriber_ask *ask;
         d->unsure = d->unsure || d->under_way;
@@ -388,31 +386,31 @@ static void must_ask_again(struct aggregating *a, struct shared_link *l, uint32_
 void demand_opened(struct aggregating *a, struct shared_link *l, bool present)
 {
     l->present = present;
-    for (uint32_t number = 1; number <= filters_last(a->filters); number++) {
-        if (!demand_is_on(a, number, l))
-            continue;
+    l->absent = false;
+    for (uint32_t number = place_first(a, l); number > 0; number = place_next(a, l)) {
         demand_of(a, number)->refused = false;
         if (present)
             filters_set_absent(a->filters, number, false);
         else
             must_ask_again(a, l, number);
     }
-    for (uint32_t number = 1; number <= filters_last(a->filters); number++)
-        if (demand_is_on(a, number, l))
-            settle(a, number);
+    for (uint32_t number = place_first(a, l); number > 0; number = place_next(a, l))
+        settle(a, number);
 }
 
-void demand_absent(struct aggregating *a, const struct shared_link *l)
+void demand_absent(struct aggregating *a, struct shared_link *l)
 {
-    for (uint32_t number = 1; number <= filters_last(a->filters); number++)
-        if (demand_is_on(a, number, l))
-            filters_set_absent(a->filters, number, true);
+    if (l->absent)
+        return;
+    l->absent = true;
+    for (uint32_t number = place_first(a, l); number > 0; number = place_next(a, l))
+        filters_set_absent(a->filters, number, true);
 }
 
 void demand_failed(struct aggregating *a, struct shared_link *l)
 {
-    for (uint32_t number = 1; number <= filters_last(a->filters); number++) {
-        if (!demand_is_on(a, number, l) || !demand_of(a, number)->asks)
+    for (uint32_t number = place_first(a, l); number > 0; number = place_next(a, l)) {
+        if (!demand_of(a, number)->asks)
             continue;
         answer_asks(a, number, ASKS_IN_HASTE, BRIDGE_BUSY, 0);
         settle(a, number);

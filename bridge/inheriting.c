@@ -20,8 +20,9 @@ static bool make_demand(struct aggregating *a, struct sn_bytes filter, uint32_t 
     }
     if (demand_of(a, number)->placed)
         return false;
-    *demand_of(a, number) = (struct demand){
-        .link = (uint16_t)link, .placed = true, .inherited = true, .held = true, .unsure = true};
+    *demand_of(a, number) =
+        (struct demand){.link = (uint16_t)link, .inherited = true, .held = true, .unsure = true};
+    place_enter(a, number);
     return true;
 }
 

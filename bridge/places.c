@@ -194,11 +194,59 @@ bool place_take(struct aggregating *a, struct sn_bytes filter, uint16_t *link)
     return true;
 }
 
-void place_give_back(struct aggregating *a, uint16_t link, struct sn_bytes filter)
+void place_enter(struct aggregating *a, uint32_t number)
 {
-    struct shared_link *l = &a->links[link];
+    struct demand *d = demand_of(a, number);
+    struct shared_link *l = &a->links[d->link];
 
+    d->placed = true;
+    d->next_here = 0;
+    d->prev_here = l->last_here;
+    if (l->last_here > 0)
+        demand_of(a, l->last_here)->next_here = number;
+    else
+        l->first_here = number;
+    l->last_here = number;
+}
+
+static void take_out(struct aggregating *a, struct shared_link *l, uint32_t number)
+{
+    const struct demand *d = demand_of(a, number);
+
+    if (l->next_here == number)
+        l->next_here = d->next_here;
+    if (d->prev_here > 0)
+        demand_of(a, d->prev_here)->next_here = d->next_here;
+    else
+        l->first_here = d->next_here;
+    if (d->next_here > 0)
+        demand_of(a, d->next_here)->prev_here = d->prev_here;
+    else
+        l->last_here = d->prev_here;
+}
+
+void place_give_back(struct aggregating *a, uint32_t number)
+{
+    struct demand *d = demand_of(a, number);
+    struct shared_link *l = &a->links[d->link];
+
+    take_out(a, l, number);
+    d->placed = false;
     if (--l->filters == 0)
         l->empty_since_s = aggregated_seconds(a);
-    place_record(a, filter, 0);
+    place_record(a, filters_text(a->filters, number), 0);
+}
+
+uint32_t place_first(const struct aggregating *a, struct shared_link *l)
+{
+    l->next_here = l->first_here;
+    return place_next(a, l);
+}
+
+uint32_t place_next(const struct aggregating *a, struct shared_link *l)
+{
+    uint32_t number = l->next_here;
+
+    l->next_here = number > 0 ? demand_of(a, number)->next_here : 0;
+    return number;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What waits until a broker that forgot has been asked again. */
+/* What waits until the broker has been asked, or asked again. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/support/run.h"
@@ -12,13 +13,14 @@ static struct world *w;
 static struct fake_broker fake;
 static int hang_ups; /* publishes, or SUBSCRIBEs behind the first, that still end theirs */
 static int subscribes, publishes;
+static bool deaf; /* SUBSCRIBE is not answered */
 
 static void on_subscribe(struct fake_client *client, struct sn_bytes body)
 {
     if (subscribes++ > 0 && hang_ups > 0) {
         hang_ups--;
         fake_hang_up(client);
-    } else {
+    } else if (!deaf) {
         fake_send(client, (uint8_t[]){0x90, 4, body.data[0], body.data[1], 0, 1}, 6);
     }
 }
@@ -52,6 +54,7 @@ static void begin(void)
     w = calloc(1, sizeof *w);
     ck_assert_ptr_nonnull(w);
     world_init(w, "");
+    deaf = false;
     hang_ups = subscribes = publishes = 0;
     fake = (struct fake_broker){.packet = on_packet};
     fake_broker_start(&fake, &w->loop);
@@ -85,11 +88,61 @@ START_TEST(a_publish_that_has_not_left_is_not_to_blame)
 }
 END_TEST
 
+enum { FIRST_IN_LINE = 101, ASKED = 110 };
+
+static void subscribe_number(uint64_t number)
+{
+    char filter[16];
+
+    snprintf(filter, sizeof filter, "f/%u", (unsigned)number);
+    ck_assert(subscribe(w, 1, number, filter, 1));
+}
+
+static void leave_two(struct world *world, const struct bridge_event *e)
+{
+    char filter[16];
+
+    if (e->type != BRIDGE_SUBSCRIBED || e->token != FIRST_IN_LINE)
+        return;
+    ck_assert_int_eq(e->result, BRIDGE_BUSY);
+    for (unsigned number = FIRST_IN_LINE + 1; number <= FIRST_IN_LINE + 2; number++) {
+        snprintf(filter, sizeof filter, "f/%u", number);
+        ck_assert(bridge_request(world->bridge,
+                                 &(struct bridge_request){.type = BRIDGE_UNSUBSCRIBE,
+                                                          .session = ref(1),
+                                                          .message = {.topic = sn_text(filter)}}));
+    }
+    subscribe_number(ASKED + 1);
+}
+
+/* Those behind it, of which the broker had not been asked yet, are gone at once, and another takes
+ * the number of one. */
+START_TEST(who_is_told_of_a_loss_may_give_up_other_filters)
+{
+    begin();
+    deaf = true;
+    w->config.gateway.max_subscriptions = ASKED;
+    for (uint64_t number = 1; number <= ASKED; number++)
+        subscribe_number(number);
+    w->also = leave_two;
+    fake_hang_up_on_all(&fake);
+    expect(w, BRIDGE_CLOSED, 1, 0);
+    w->also = NULL;
+    ck_assert_uint_eq(count_events(w, BRIDGE_SUBSCRIBED, 1), 1 + ASKED - 2 + 1);
+    expect(w, BRIDGE_SUBSCRIBED, 1, ASKED + 1);
+    deaf = false;
+    expect(w, BRIDGE_OPENED, 1, 0);
+    subscribed(w, 1, "f/102", 1);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("withheld");
 
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_publish_that_has_not_left_is_not_to_blame);
+    tcase_add_test(tc, who_is_told_of_a_loss_may_give_up_other_filters);
     return run_case("bridge withheld", tc);
 }
