@@ -72,16 +72,20 @@ static void apply_level(const struct daemon *d)
     log_set_level(d->current->log.level + d->command.verbosity);
 }
 
-/* Of broker connections, at the most. */
-static uint32_t descriptors_for_clients(const struct config *config)
+struct connections {
+    uint32_t most;
+    const char *option; /* which limits them */
+};
+
+static struct connections connections_of(const struct config *config)
 {
     const struct broker_config *broker = &config->broker;
 
     if (config->gateway.mode != MODE_AGGREGATING)
-        return config->gateway.max_clients;
-    return broker->max_filters > 0 && broker->max_connections > broker->connections
-               ? broker->max_connections
-               : broker->connections;
+        return (struct connections){config->gateway.max_clients, "max_clients"};
+    if (broker->max_filters > 0 && broker->max_connections > broker->connections)
+        return (struct connections){broker->max_connections, "max_connections"};
+    return (struct connections){broker->connections, "connections"};
 }
 
 static void raise_descriptor_limit(const struct config *config)
@@ -93,11 +97,11 @@ static void raise_descriptor_limit(const struct config *config)
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     getrlimit(RLIMIT_NOFILE, &limit);
-    rlim_t wanted = (rlim_t)descriptors_for_clients(config) + DESCRIPTORS_BESIDE_CLIENTS;
+    struct connections connections = connections_of(config);
+    rlim_t wanted = (rlim_t)connections.most + DESCRIPTORS_BESIDE_CLIENTS;
     if (limit.rlim_cur < wanted)
-        log_warning("too few descriptors limit=%lu wanted=%lu; raise LimitNOFILE= or lower "
-                    "max_clients",
-                    (unsigned long)limit.rlim_cur, (unsigned long)wanted);
+        log_warning("too few descriptors limit=%lu wanted=%lu; raise LimitNOFILE= or lower %s",
+                    (unsigned long)limit.rlim_cur, (unsigned long)wanted, connections.option);
 }
 
 static void log_changed(void *self, const char *option)
