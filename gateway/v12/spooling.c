@@ -156,10 +156,13 @@ static bool publish(struct core *core, const struct spooled *m, msec_t now)
     return is_open(core, s) && core->sink.request(core->sink.self, &r);
 }
 
-/* It is left out for so long, and holds up no other. */
+/* It is left out for so long, and holds up no other. Many end their rest together, so that they do
+ * not keep the processor awake. */
 static void rest(struct core *core, struct backlog *b, msec_t now, msec_t ms)
 {
-    spool_rest(&core->spool, b, now + ms);
+    msec_t until = now + ms + AGAIN_MS - 1;
+
+    spool_rest(&core->spool, b, until - until % AGAIN_MS);
     if (core->rest_until == 0 || b->rests_until < core->rest_until)
         core->rest_until = b->rests_until;
     arm(core, now);
