@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge/door.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,43 +21,49 @@ static bool is_time(const struct bridge *bridge, uint64_t *told_at)
     return true;
 }
 
+/* Once a minute at the most for each kind of trouble. */
+static void warn(struct bridge *bridge, uint64_t *told_at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void warn(struct bridge *bridge, uint64_t *told_at, const char *format, ...)
+{
+    char line[1000];
+    va_list arguments;
+
+    if (!is_time(bridge, told_at))
+        return;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    bridge->sink.notice(bridge->sink.self, BRIDGE_WARNING, line);
+}
+
 void bridge_trouble(struct bridge *bridge, const struct broker_link *link, const char *whose)
 {
-    char cause[400], line[500];
+    char cause[400];
 
-    if (!is_time(bridge, &bridge->trouble_told_at))
-        return;
     broker_link_failure_text(link, cause, sizeof cause);
-    snprintf(line, sizeof line, "broker, connection %s: %s", whose, cause);
-    bridge->sink.notice(bridge->sink.self, BRIDGE_WARNING, line);
+    warn(bridge, &bridge->trouble_told_at, "broker, connection %s: %s", whose, cause);
 }
 
 static void on_cut_short(void *self, struct broker_link *link)
 {
     struct bridge *bridge = self;
-    char line[500];
 
-    if (!is_time(bridge, &bridge->cut_short_told_at))
-        return;
-    snprintf(line, sizeof line,
-             "broker closes the connection of client %.200s soon after it was opened, again and "
-             "again; look for another MQTT client with this id, and at the broker's log",
-             broker_link_client_id(link));
-    bridge->sink.notice(bridge->sink.self, BRIDGE_WARNING, line);
+    warn(bridge, &bridge->cut_short_told_at,
+         "broker closes the connection of client %.200s soon after it was opened, again and "
+         "again; look for another MQTT client with this id, and at the broker's log",
+         broker_link_client_id(link));
 }
 
 static void on_unbearable(void *self, struct broker_link *link, uint64_t token, const char *topic)
 {
     struct bridge *bridge = self;
-    char line[1000];
 
-    if (!is_time(bridge, &bridge->unbearable_told_at))
-        return;
-    snprintf(line, sizeof line,
-             "broker ends the connection of client %.200s on each message to %.600s, which is "
-             "refused now; see the broker's log, its limits and permissions",
-             bridge->mode->client_of(bridge, link, token), topic);
-    bridge->sink.notice(bridge->sink.self, BRIDGE_WARNING, line);
+    warn(bridge, &bridge->unbearable_told_at,
+         "broker ends the connection of client %.200s on each message to %.600s, which is "
+         "refused now; see the broker's log, its limits and permissions",
+         bridge->mode->client_of(bridge, link, token), topic);
 }
 
 /* --- events and requests ---------------------------------------------------------------------- */
