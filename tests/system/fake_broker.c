@@ -80,6 +80,25 @@ void fake_connack(struct fake_client *client, struct sn_bytes connect, bool pres
     fake_send(client, (uint8_t[]){0x20, mqtt5 ? 3 : 2, present, 0, 0}, mqtt5 ? 5 : 4);
 }
 
+void fake_ack(struct fake_client *client, uint8_t first, uint16_t mid)
+{
+    fake_send(client, (uint8_t[]){first, 2, (uint8_t)(mid >> 8), (uint8_t)mid}, 4);
+}
+
+void fake_suback(struct fake_client *client, struct sn_bytes subscribe, uint8_t code)
+{
+    const uint8_t *mid = subscribe.data;
+
+    fake_send(client, (uint8_t[]){0x90, 4, mid[0], mid[1], 0, code}, 6);
+}
+
+void fake_unsuback(struct fake_client *client, struct sn_bytes unsubscribe)
+{
+    const uint8_t *mid = unsubscribe.data;
+
+    fake_send(client, (uint8_t[]){0xB0, 4, mid[0], mid[1], 0, 0}, 6);
+}
+
 static bool is_own(struct sn_bytes body)
 {
     return body.len > 5 && memmem(body.data, body.len, "\0\3own", 5);

@@ -29,6 +29,11 @@ void fake_send(struct fake_client *client, const void *octets, size_t len);
 void fake_send_to_all(struct fake_broker *fake, const void *octets, size_t len);
 /* Accepts, in the version of the `connect` body. */
 void fake_connack(struct fake_client *client, struct sn_bytes connect, bool present);
+/* PUBACK, PUBREC, PUBCOMP without a reason; `first` is the fixed header's first octet. */
+void fake_ack(struct fake_client *client, uint8_t first, uint16_t mid);
+/* MQTT 5, to the SUBSCRIBE or UNSUBSCRIBE with this body, of one filter. */
+void fake_suback(struct fake_client *client, struct sn_bytes subscribe, uint8_t code);
+void fake_unsuback(struct fake_client *client, struct sn_bytes unsubscribe);
 void fake_hang_up(struct fake_client *client);
 void fake_hang_up_on_all(struct fake_broker *fake);
 /* Ends the gateway's own connection, for good. */

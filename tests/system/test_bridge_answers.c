@@ -96,9 +96,7 @@ static void over_quota(void *self, struct fake_client *client, uint8_t first, st
     switch (first >> 4) {
     case CONNECT: connack(client, false); break;
     case PUBLISH: answer(client, first & 4 ? 0x50 : 0x40, fake_publish_mid(body), 0x97); break;
-    case SUBSCRIBE:
-        fake_send(client, (uint8_t[]){0x90, 4, body.data[0], body.data[1], 0, 0x97}, 6);
-        break;
+    case SUBSCRIBE: fake_suback(client, body, 0x97); break;
     default: break;
     }
 }

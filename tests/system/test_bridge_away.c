@@ -53,7 +53,7 @@ static void on_connect(struct fake_client *client)
 static void answer(struct fake_client *client, uint8_t type, uint16_t mid)
 {
     if (acks-- > 0)
-        fake_send(client, (uint8_t[]){type, 2, (uint8_t)(mid >> 8), (uint8_t)mid}, 4);
+        fake_ack(client, type, mid);
 }
 
 static void on_packet(void *self, struct fake_client *client, uint8_t first, struct sn_bytes body)

@@ -42,7 +42,7 @@ static void on_publish(struct fake_client *client, uint8_t first, struct sn_byte
     snprintf(told + strlen(told), sizeof told - strlen(told), "%c", body.data[body.len - 1]);
     publisher = client;
     if (!silent)
-        fake_send(client, (uint8_t[]){type, 2, (uint8_t)(mid >> 8), (uint8_t)mid}, 4);
+        fake_ack(client, type, mid);
 }
 
 static void on_packet(void *self, struct fake_client *client, uint8_t first, struct sn_bytes body)
@@ -59,19 +59,14 @@ static void on_packet(void *self, struct fake_client *client, uint8_t first, str
             fake_send(client, "\x20\x03\0\0\0", 5);
         break;
     case PUBLISH: on_publish(client, first, body); break;
-    case PUBREL: fake_send(client, (uint8_t[]){0x70, 2, body.data[0], body.data[1]}, 4); break;
+    case PUBREL: fake_ack(client, 0x70, (uint16_t)(body.data[0] << 8 | body.data[1])); break;
     case SUBSCRIBE:
         asked = true;
         subscriber = client;
         if (!deaf)
-            fake_send(client,
-                      (uint8_t[]){0x90, 4, body.data[0], body.data[1], 0,
-                                  holds(body, refused) ? 0x87 : 1},
-                      6);
+            fake_suback(client, body, holds(body, refused) ? 0x87 : 1);
         break;
-    case UNSUBSCRIBE:
-        fake_send(client, (uint8_t[]){0xB0, 4, body.data[0], body.data[1], 0, 0}, 6);
-        break;
+    case UNSUBSCRIBE: fake_unsuback(client, body); break;
     default: break;
     }
 }

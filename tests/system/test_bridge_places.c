@@ -21,7 +21,7 @@ static void on_unsubscribe(struct fake_client *client, struct sn_bytes body)
     asked = true;
     asked_mid = (uint16_t)(body.data[0] << 8 | body.data[1]);
     if (!deaf)
-        fake_send(client, (uint8_t[]){0xB0, 4, body.data[0], body.data[1], 0, 0}, 6);
+        fake_unsuback(client, body);
 }
 
 static void on_packet(void *self, struct fake_client *client, uint8_t first, struct sn_bytes body)
@@ -34,9 +34,7 @@ static void on_packet(void *self, struct fake_client *client, uint8_t first, str
         else
             fake_send(client, "\x20\x03\0\0\0", 5);
         break;
-    case SUBSCRIBE:
-        fake_send(client, (uint8_t[]){0x90, 4, body.data[0], body.data[1], 0, 1}, 6);
-        break;
+    case SUBSCRIBE: fake_suback(client, body, 1); break;
     case UNSUBSCRIBE: on_unsubscribe(client, body); break;
     case DISCONNECT: left = true; break;
     default: break;

@@ -25,14 +25,9 @@ static struct {
 } unacked[32];
 static size_t unacked_count;
 
-static void answer(struct fake_client *client, uint8_t type, uint16_t mid)
-{
-    fake_send(client, (uint8_t[]){type, 2, (uint8_t)(mid >> 8), (uint8_t)mid}, 4);
-}
-
 static void ack(struct fake_client *client, uint16_t mid)
 {
-    answer(client, 0x40, mid);
+    fake_ack(client, 0x40, mid);
 }
 
 static void on_publish(struct fake_client *client, uint8_t first, struct sn_bytes body)
@@ -46,7 +41,7 @@ static void on_publish(struct fake_client *client, uint8_t first, struct sn_byte
         unacked[unacked_count].client = client;
         unacked[unacked_count++].mid = fake_publish_mid(body);
     } else if (first & 6) {
-        answer(client, first & 4 ? 0x50 : 0x40, fake_publish_mid(body)); /* PUBREC, PUBACK */
+        fake_ack(client, first & 4 ? 0x50 : 0x40, fake_publish_mid(body)); /* PUBREC, PUBACK */
     }
 }
 
@@ -63,22 +58,17 @@ static void on_packet(void *self, struct fake_client *client, uint8_t first, str
             fake_send(client, "\x20\x03\0\0\0", 5);
         break;
     case PUBLISH: on_publish(client, first, body); break;
-    case PUBREL: answer(client, 0x70, (uint16_t)(body.data[0] << 8 | body.data[1])); break;
+    case PUBREL: fake_ack(client, 0x70, (uint16_t)(body.data[0] << 8 | body.data[1])); break;
     case SUBSCRIBE:
         asked = true;
         if (deaf)
             break;
         identified += body.data[2] > 0 && body.data[3] == 0x0B;
-        fake_send(client,
-                  (uint8_t[]){0x90, 4, body.data[0], body.data[1], 0,
-                              memmem(body.data, body.len, "bad", 3) ? 0x87 : 1},
-                  6);
+        fake_suback(client, body, memmem(body.data, body.len, "bad", 3) ? 0x87 : 1);
         if (retains)
             fake_send(client, "\x31\x07\0\3a/b\0r", 9);
         break;
-    case UNSUBSCRIBE:
-        fake_send(client, (uint8_t[]){0xB0, 4, body.data[0], body.data[1], 0, 0}, 6);
-        break;
+    case UNSUBSCRIBE: fake_unsuback(client, body); break;
     default: break;
     }
 }

@@ -31,14 +31,9 @@ static void connack(struct fake_client *client, bool present)
     fake_send(client, (uint8_t[]){0x20, 3, present, 0, 0}, 5);
 }
 
-static void answer(struct fake_client *client, uint8_t type, uint16_t mid)
-{
-    fake_send(client, (uint8_t[]){type, 2, (uint8_t)(mid >> 8), (uint8_t)mid}, 4);
-}
-
 static void ack(struct fake_client *client, uint16_t mid)
 {
-    answer(client, 0x40, mid);
+    fake_ack(client, 0x40, mid);
 }
 
 static void on_publish(struct fake_client *client, uint8_t first, struct sn_bytes body)
@@ -57,7 +52,7 @@ static void on_publish(struct fake_client *client, uint8_t first, struct sn_byte
         late[late_count++].mid = last_mid;
         late_since = w->turns;
     } else if (!silent) {
-        answer(client, type, last_mid);
+        fake_ack(client, type, last_mid);
     }
 }
 
@@ -67,7 +62,7 @@ static void answer_late(void)
     if (w->turns - late_since < 20)
         return;
     for (size_t i = 0; i < late_count; i++)
-        answer(late[i].client, late[i].type, late[i].mid);
+        fake_ack(late[i].client, late[i].type, late[i].mid);
     late_count = 0;
 }
 
@@ -90,9 +85,9 @@ static void on_packet(void *self, struct fake_client *client, uint8_t first, str
     else if (first >> 4 == PUBLISH)
         on_publish(client, first, body);
     else if (first >> 4 == PUBREL)
-        answer(client, 0x70, (uint16_t)(body.data[0] << 8 | body.data[1]));
+        fake_ack(client, 0x70, (uint16_t)(body.data[0] << 8 | body.data[1]));
     else if (first >> 4 == SUBSCRIBE && !silent)
-        fake_send(client, (uint8_t[]){0x90, 4, body.data[0], body.data[1], 0, 1}, 6);
+        fake_suback(client, body, 1);
 }
 
 static void begin_empty(void)

@@ -21,7 +21,7 @@ static void on_subscribe(struct fake_client *client, struct sn_bytes body)
         hang_ups--;
         fake_hang_up(client);
     } else if (!deaf) {
-        fake_send(client, (uint8_t[]){0x90, 4, body.data[0], body.data[1], 0, 1}, 6);
+        fake_suback(client, body, 1);
     }
 }
 
